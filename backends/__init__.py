@@ -1,0 +1,1 @@
+"""Pinned sources of the components that the local runtime builds."""

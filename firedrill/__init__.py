@@ -1,0 +1,1 @@
+"""The firedrill command: topology, runtimes, readiness, verification and drills."""

@@ -1,0 +1,1 @@
+"""Traffic for the demo services, made with Locust."""

@@ -1,0 +1,1 @@
+"""The demo services, one slice a folder."""
