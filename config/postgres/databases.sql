@@ -1,0 +1,3 @@
+-- One database per service, made on the first start of an empty volume.
+CREATE DATABASE judgment;
+CREATE DATABASE fds;
