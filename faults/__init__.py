@@ -1,0 +1,6 @@
+"""The fault switch: named breakages that a service declares and a drill turns on, off unless enabled."""
+
+from faults.declared import BadParameterError, Fault, Parameter, Value
+from faults.switch import Switch, UnknownFaultError
+
+__all__ = ["BadParameterError", "Fault", "Parameter", "Switch", "UnknownFaultError", "Value"]

@@ -1,0 +1,185 @@
+"""The switch that a service asks on its hot path whether one of its faults is set."""
+
+import hashlib
+import hmac
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from faults.declared import Fault, Value, checked_ttl
+from faults.state import SetFault, StateFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from fastapi import FastAPI
+
+    class HasRegistry(Protocol):
+        """What the switch needs of telemetry's Metrics."""
+
+        @property
+        def registry(self) -> CollectorRegistry: ...
+
+
+LOOK_EVERY_SECONDS = 0.1
+_log = logging.getLogger("faults")
+
+
+class UnknownFaultError(LookupError):
+    """The service declares no fault of that name."""
+
+
+@dataclass(frozen=True)
+class SwitchSettings:
+    """Whether and how faults may be set; `why_disabled` is empty when they may."""
+
+    token: str
+    folder: Path
+    why_disabled: str = ""
+
+    def __repr__(self) -> str:
+        """Without the token, which must never reach a log."""
+        return f"SwitchSettings(folder={self.folder}, why_disabled={self.why_disabled!r})"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "SwitchSettings":
+        """From FAULTS_ENABLED, FAULTS_TOKEN, FAULTS_DIR and ENVIRONMENT; anything missing disables."""
+        token = environ.get("FAULTS_TOKEN", "").strip()
+        folder = environ.get("FAULTS_DIR", "").strip()
+        if environ.get("ENVIRONMENT", "").strip().lower() in {"production", "prod"}:
+            why = "faults are never available in ENVIRONMENT=production"
+        elif environ.get("FAULTS_ENABLED", "").strip().lower() not in {"1", "true", "yes", "on"}:
+            why = "faults are off; set FAULTS_ENABLED=1 to allow them"
+        elif not token:
+            why = "faults are off because FAULTS_TOKEN is not set"
+        elif not folder:
+            why = "faults are off because FAULTS_DIR is not set"
+        else:
+            why = ""
+        return cls(token=token, folder=Path(folder), why_disabled=why)
+
+
+class Switch:
+    """Which faults are set now; one per process, all processes of a service obey the same state file."""
+
+    def __init__(
+        self,
+        service: str,
+        faults: Sequence[Fault],
+        settings: SwitchSettings,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.faults: Mapping[str, Fault] = {fault.name: fault for fault in faults}
+        if len(self.faults) != len(faults):
+            raise ValueError(f"{service} declares a fault twice")
+        self.why_disabled = settings.why_disabled
+        self._token_digest = _digest(settings.token)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._file = StateFile(settings.folder, service, self.faults, clock=clock)
+        self._set: Mapping[str, SetFault] = {}
+        self._signature: object = None
+        self._look_again_at = float("inf") if self.why_disabled else float("-inf")
+
+    @classmethod
+    def from_environment(cls, service: str, faults: Sequence[Fault], environ: Mapping[str, str]) -> "Switch":
+        """A switch that is disabled unless FAULTS_ENABLED=1, token and folder are set, outside production."""
+        return cls(service, faults, SwitchSettings.from_environment(environ))
+
+    def active(self, name: str) -> Mapping[str, Value] | None:
+        """The parameters of fault `name` while it is set, else None; UnknownFaultError if undeclared."""
+        if name not in self.faults:
+            raise UnknownFaultError(name)
+        if self._monotonic() >= self._look_again_at:
+            self._look()
+        if not self._set:
+            return None
+        found = self._set.get(name)
+        if found is None or found.expires_at <= self._clock():
+            return None
+        return found.parameters
+
+    def all_active(self) -> dict[str, SetFault]:
+        """Every fault that is set and not expired, as of at most LOOK_EVERY_SECONDS ago."""
+        if self._monotonic() >= self._look_again_at:
+            self._look()
+        now = self._clock()
+        return {name: found for name, found in self._set.items() if found.expires_at > now}
+
+    def set(self, name: str, parameters: Mapping[str, object], ttl_seconds: object) -> SetFault:
+        """Set a fault for all processes; blocks on a file lock.
+
+        Raises UnknownFaultError, BadParameterError or StateUnavailableError, and then has set nothing.
+        """
+        if name not in self.faults:
+            raise UnknownFaultError(name)
+        checked = self.faults[name].checked(parameters)
+        ttl = checked_ttl(ttl_seconds)
+        now = self._clock()
+        wanted = SetFault(checked, set_at=now, expires_at=now + ttl)
+        self._change(lambda current: current.update({name: wanted}))
+        _log.warning("Fault set: %s for %g s", name, ttl)
+        return wanted
+
+    def clear(self, name: str | None = None) -> None:
+        """Clear one fault, or all; blocks on a file lock. UnknownFaultError, StateUnavailableError."""
+        if name is not None and name not in self.faults:
+            raise UnknownFaultError(name)
+
+        def remove(current: dict[str, SetFault]) -> None:
+            for each in list(current) if name is None else [name]:
+                current.pop(each, None)
+
+        self._change(remove)
+        _log.info("Fault cleared: %s", name or "all")
+
+    def token_matches(self, given: str) -> bool:
+        """Whether `given` is the token, compared in constant time."""
+        return hmac.compare_digest(_digest(given), self._token_digest)
+
+    def install(self, app: "FastAPI", metrics: "HasRegistry") -> None:
+        """Add the /faults routes to `app` and the gauge fault_active{fault} to `metrics`."""
+        from faults.routes import routes  # noqa: PLC0415 - the hot path of a service must not load FastAPI
+
+        app.include_router(routes(self))
+        metrics.registry.register(_ActiveFaults(self))
+
+    def _change(self, edit: Callable[[dict[str, SetFault]], None]) -> None:
+        self._file.change(edit)
+        self._look_again_at = float("-inf")
+
+    def _look(self) -> None:
+        self._look_again_at = self._monotonic() + LOOK_EVERY_SECONDS
+        signature = self._file.signature()
+        if signature != self._signature:
+            self._set = self._file.read() if signature else {}
+            self._signature = signature
+
+
+class _ActiveFaults(Collector):
+    """fault_active, worked out when it is asked for, so that it falls to 0 at the expiry itself."""
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+
+    def collect(self) -> "Iterator[GaugeMetricFamily]":
+        active = self._switch.all_active()
+        family = GaugeMetricFamily(
+            "fault_active", "1 while the named fault is set by the fault switch", labels=["fault"]
+        )
+        for name in sorted(self._switch.faults):
+            family.add_metric([name], 1.0 if name in active else 0.0)
+        yield family
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
