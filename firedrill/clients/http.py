@@ -1,0 +1,86 @@
+"""One HTTP call to one backend, with the two ways in which it can fail."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from firedrill.errors import FiredrillError
+
+Params = Mapping[str, str | int | float]
+
+
+class BackendError(FiredrillError):
+    """A backend could not be asked, or did not like the question."""
+
+
+class Unreachable(BackendError):
+    """Nothing answers at the backend's address, or not in time."""
+
+
+class Refused(BackendError):
+    """The backend answered with an error status; `why` carries its own words."""
+
+    def __init__(self, what: str, why: str, todo: str = "", *, status: int = 0) -> None:
+        super().__init__(what, why, todo)
+        self.status = status
+
+
+def open_http(*, timeout_seconds: float = 5.0) -> httpx.Client:
+    """A client for addresses on this machine: no proxy of the environment stands between, no redirects."""
+    return httpx.Client(timeout=timeout_seconds, trust_env=False, follow_redirects=False)
+
+
+class Backend:
+    """A backend by name and base address; its methods raise Unreachable and Refused."""
+
+    def __init__(self, name: str, base_url: str, *, http: httpx.Client) -> None:
+        self.name, self.base_url, self._http = name, base_url.rstrip("/"), http
+
+    def url(self, path: str, params: Params | None = None) -> str:
+        """The full address, as one would paste it into curl."""
+        return str(httpx.URL(self.base_url + path, params=dict(params) if params else None))
+
+    def get(
+        self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The parsed JSON of GET `path`; raises Refused when the answer is an error or not JSON."""
+        answer = self._send(path, params, headers)
+        try:
+            return answer.json()
+        except ValueError as error:
+            text = f"{error}; it began with {answer.text[:80]!r}"
+            raise Refused(f"{self.name} did not answer in JSON", text, f"look at {self.url(path)}") from error
+
+    def answers(self, path: str) -> bool:
+        """Whether GET `path` is answered with a 2xx status; raises Unreachable and Refused otherwise."""
+        return self._send(path, None, None).is_success
+
+    def _send(self, path: str, params: Params | None, headers: Mapping[str, str] | None) -> httpx.Response:
+        try:
+            answer = self._http.get(
+                self.base_url + path, params=dict(params or {}), headers=dict(headers or {})
+            )
+        except httpx.HTTPError as error:
+            why = f"GET {self.base_url}{path}: {error or type(error).__name__}"
+            raise Unreachable(f"{self.name} does not answer", why, "see `firedrill status`") from error
+        if answer.is_success:
+            return answer
+        raise Refused(f"{self.name} refused the request", _reason(answer), status=answer.status_code)
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The backend's own message: Prometheus, Jaeger and Grafana wrap it in JSON, Loki and Tempo send text."""
+    text = answer.text.strip()
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return f"HTTP {answer.status_code}: {text[:500] or answer.reason_phrase}"
+    if isinstance(body, dict):
+        errors = body.get("errors")
+        if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+            text = str(errors[0].get("msg", text))
+        else:
+            text = str(body.get("error") or body.get("message") or text)
+    return f"HTTP {answer.status_code}: {text[:500]}"
