@@ -1,0 +1,64 @@
+# Bare `make` prints this help. The recipes call the firedrill command; scripts/bootstrap.py prepares it.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BOOTSTRAP ?= python3 scripts/bootstrap.py
+PYTHON_BIN := .venv/bin/python
+FIREDRILL := .venv/bin/firedrill
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help up down status logs doctor verify drill check test clean lock setup setup-dev
+
+help: ## Print this help
+	@echo "Firedrill: an observability stack in which every alert is a drill."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Settings go on the command line or into .env: make up PACE=production TRACES=all RUNTIME=local"
+
+setup:
+	@$(BOOTSTRAP) up
+
+setup-dev:
+	@$(BOOTSTRAP) dev
+
+up: setup ## Start the stack and follow until everything is ready
+	@$(FIREDRILL) up
+
+down: setup ## Stop the stack; data stays
+	@$(FIREDRILL) down
+
+status: setup ## Show what runs, since when, and what is wrong
+	@$(FIREDRILL) status
+
+logs: setup ## Show logs: make logs NAME=fds
+	@$(FIREDRILL) logs $(NAME)
+
+doctor: setup ## Look for what would keep the stack from starting
+	@$(FIREDRILL) doctor
+
+verify: setup ## Prove that metrics, logs, traces and alerting hold data
+	@$(FIREDRILL) verify
+
+drill: setup ## Run a drill: make drill NAME=FDSSLAViolation; without NAME list them
+	@$(FIREDRILL) drill $(NAME)
+
+check: setup-dev ## Fast checks without backends: lint, types, unit and contract tests
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(PYTHON_BIN) -m pytest -q tests/unit tests/contract
+
+test: setup-dev ## Everything: checks, then the whole stack (builds what is missing)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@$(FIREDRILL) build --all
+	@$(PYTHON_BIN) -m pytest tests
+
+clean: setup ## Stop the stack and delete its data, after asking
+	@$(FIREDRILL) clean
+
+lock: setup-dev ## Renew requirements/*.txt from requirements/*.in
+	@for name in services up dev uv; do \
+	  (cd requirements && UV_CUSTOM_COMPILE_COMMAND="make lock" ../.venv/bin/uv pip compile --universal \
+	    --python-version 3.11 --generate-hashes -q $$name.in -o $$name.txt) || exit 1; done
