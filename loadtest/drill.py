@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from firedrill.errors import FiredrillError, UsageError
 from loadtest import fds_requests, judgment_requests
 from loadtest.requests import Request
-from loadtest.targets import DEFAULT_URLS, checked_url
+from loadtest.targets import DEFAULT_URLS, RefusedTrafficError, checked_url
 
 HIGHEST_RATE = 200.0  # requests a second; two cores serve a few hundred, and a drill needs tens
 LONGEST_SECONDS = 3600.0
@@ -78,7 +77,7 @@ async def run(
 
     Open loop: request n leaves at n / rate after the start, however slow the answers are; more than
     IN_FLIGHT unanswered requests are not sent but counted as skipped. A request that fails is counted by
-    kind and raises nothing. UsageError for an unknown target, a foreign host or a bound that is passed.
+    kind and raises nothing. RefusedTrafficError for an unknown target, a foreign host or a bound that is passed.
     """
     _check_bounds(target, rate, seconds)
     base = checked_url(url or DEFAULT_URLS[target])
@@ -122,9 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     url = asked.url or os.environ.get(f"{asked.target.upper()}_URL")
     try:
         summary = asyncio.run(_until_signal(asked.target, asked.rate, asked.seconds, url, seed))
-    except FiredrillError as error:
+    except RefusedTrafficError as error:
         print(error, file=sys.stderr)
-        return error.exit_code
+        return 2
     print(summary.as_json(), flush=True)
     return 0
 
@@ -138,11 +137,15 @@ async def _until_signal(target: str, rate: float, seconds: float, url: str | Non
 
 def _check_bounds(target: str, rate: float, seconds: float) -> None:
     if target not in STREAMS:
-        raise UsageError(f"no traffic for {target!r}", todo="use one of: " + ", ".join(sorted(STREAMS)))
+        raise RefusedTrafficError(f"no traffic for {target!r}; use one of: {', '.join(sorted(STREAMS))}")
     if not 0 < rate <= HIGHEST_RATE:
-        raise UsageError(f"rate {rate:g} is out of bounds", todo=f"use more than 0, at most {HIGHEST_RATE:g}")
+        raise RefusedTrafficError(
+            f"rate {rate:g} is out of bounds; use more than 0, at most {HIGHEST_RATE:g}"
+        )
     if not 0 < seconds <= LONGEST_SECONDS:
-        raise UsageError(f"{seconds:g} seconds are out of bounds", todo=f"use at most {LONGEST_SECONDS:g}")
+        raise RefusedTrafficError(
+            f"{seconds:g} s is out of bounds; use more than 0, at most {LONGEST_SECONDS:g}"
+        )
 
 
 async def _stopped_before(stop: asyncio.Event, due: float) -> bool:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from firedrill.errors import UsageError
-
 SERVICE_NAMES = frozenset({"judgment", "fds", "workflow", "ecommerce"})
 DEFAULT_URLS = {"judgment": "http://127.0.0.1:8010", "fds": "http://127.0.0.1:8001"}
 
 Resolve = Callable[[str], Sequence[str]]
+
+
+class RefusedTrafficError(ValueError):
+    """Traffic that is not sent: to a foreign host, or beyond a bound; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Targets:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], *, resolve: Resolve | None = None) -> "Targets":
-        """From JUDGMENT_URL and FDS_URL, by default this machine; UsageError for a foreign host."""
+        """From JUDGMENT_URL and FDS_URL, by default this machine; RefusedTrafficError for a foreign host."""
         urls = {
             name: checked_url(environ.get(f"{name.upper()}_URL") or default, resolve=resolve)
             for name, default in DEFAULT_URLS.items()
@@ -32,7 +34,7 @@ class Targets:
 
 
 def checked_url(url: str, *, resolve: Resolve | None = None) -> str:
-    """`url` without a trailing slash, or UsageError unless its host is loopback or a service of this stack.
+    """`url` without a trailing slash, or RefusedTrafficError unless its host is loopback or a service of this stack.
 
     A service name may stand for any private address (a container network), never for a public one; a
     name that cannot be resolved passes only if it is a service name, as its container may not be up yet.
@@ -52,11 +54,10 @@ def checked_url(url: str, *, resolve: Resolve | None = None) -> str:
     return url.rstrip("/")
 
 
-def _refusal(why: str) -> UsageError:
-    return UsageError(
-        "load is sent only to this stack",
-        why,
-        "use a 127.0.0.1 address or one of: " + ", ".join(sorted(SERVICE_NAMES)),
+def _refusal(why: str) -> RefusedTrafficError:
+    names = ", ".join(sorted(SERVICE_NAMES))
+    return RefusedTrafficError(
+        f"load is sent only to this stack\n  why: {why}\n  do:  use a 127.0.0.1 address or one of: {names}"
     )
 
 
