@@ -77,7 +77,7 @@ async def run(
 
     Open loop: request n leaves at n / rate after the start, however slow the answers are; more than
     IN_FLIGHT unanswered requests are not sent but counted as skipped. A request that fails is counted by
-    kind and raises nothing. RefusedTrafficError for an unknown target, a foreign host or a bound that is passed.
+    kind and raises nothing. RefusedTrafficError for a foreign host or a bound that is passed.
     """
     _check_bounds(target, rate, seconds)
     base = checked_url(url or DEFAULT_URLS[target])

@@ -34,7 +34,7 @@ class Targets:
 
 
 def checked_url(url: str, *, resolve: Resolve | None = None) -> str:
-    """`url` without a trailing slash, or RefusedTrafficError unless its host is loopback or a service of this stack.
+    """`url` without a trailing slash; RefusedTrafficError unless its host is loopback or one of this stack.
 
     A service name may stand for any private address (a container network), never for a public one; a
     name that cannot be resolved passes only if it is a service name, as its container may not be up yet.
