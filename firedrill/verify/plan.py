@@ -1,0 +1,97 @@
+"""Which checks a running stack gets, and what is not checked."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from firedrill.clients import Alertmanager, Backend, Jaeger, Loki, Prometheus, Tempo, TraceBackend, open_http
+from firedrill.verify import platform, services
+from firedrill.verify.check import Check, NotChecked
+from firedrill.verify.probes import Probe, load_plans
+from firedrill.verify.seams import RunningStack
+
+_NOT_STARTED = {
+    "tempo": "Tempo is not started: `make up TRACES=all` starts it",
+    "grafana": "Grafana is not started: the local runtime runs it when `grafana` of a release is on PATH",
+    "traffic": "no background traffic is started (TRAFFIC=off)",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The checks to run, the probes behind them, and what stays unchecked."""
+
+    checks: tuple[Check, ...]
+    probes: tuple[Probe, ...]
+    not_checked: tuple[NotChecked, ...]
+
+
+def make_plan(stack: RunningStack, *, http: httpx.Client, since: float) -> Plan:
+    """The plan for what `stack` has started; `since` is the start of verify in unix seconds.
+
+    Raises TopologyError when a probe or target file cannot be used.
+    """
+    backends = _backends(stack, http)
+    plans = load_plans(stack.root)
+    probes = tuple(
+        Probe(plan, stack.url(name), http=http) for name, plan in plans.items() if name in stack.started
+    )
+    checks = [platform.processes(stack)]
+    targets = platform.expected_targets(stack.root, stack.started)
+    if "prometheus" in stack.started:
+        checks += [platform.target(one, backends.prometheus, since=since) for one in targets]
+        for probe in probes:
+            checks += services.checks_of(probe, backends, since=since)
+    checks += _alerting(stack, backends.prometheus, http)
+    checks += _grafana(stack)
+    silent = stack.started - {one.service for one in targets} - plans.keys()
+    return Plan(tuple(checks), probes, _not_checked(stack, plans.keys() - stack.started, silent))
+
+
+def _backends(stack: RunningStack, http: httpx.Client) -> services.Backends:
+    jaeger = Jaeger(stack.url("jaeger"), http=http) if "jaeger" in stack.started else None
+    traces: dict[str, TraceBackend] = {"jaeger": jaeger} if jaeger else {}
+    if "tempo" in stack.started:
+        traces["tempo"] = Tempo(stack.url("tempo"), http=http)
+    return services.Backends(
+        prometheus=Prometheus(stack.url("prometheus"), http=http),
+        loki=Loki(stack.url("loki"), http=http) if "loki" in stack.started else None,
+        jaeger=jaeger,
+        traces=traces,
+    )
+
+
+def _alerting(stack: RunningStack, prometheus: Prometheus, http: httpx.Client) -> list[Check]:
+    checks = []
+    if "prometheus" in stack.started:
+        checks.append(platform.rules(platform.expected_alerts(stack.root, stack.started), prometheus))
+        if "alertmanager" in stack.started:
+            manager = Alertmanager(stack.url("alertmanager"), http=http)
+            checks.append(platform.alertmanager(prometheus, manager))
+    if "inbox" in stack.started:
+        checks.append(platform.inbox(Backend("the inbox", stack.url("inbox"), http=http)))
+    return checks
+
+
+def _grafana(stack: RunningStack) -> list[Check]:
+    if "grafana" not in stack.started:
+        return []
+    user, password = stack.settings.get("GRAFANA_USER", "admin"), stack.settings.get("GRAFANA_PASSWORD", "")
+    http = open_http()
+    http.auth = (user, password)
+    grafana = Backend("Grafana", stack.url("grafana"), http=http)
+    uids = [uid for uid in platform.datasource_uids(stack.root) if uid in stack.started]
+    return [platform.datasource(uid, grafana) for uid in uids]
+
+
+def _not_checked(
+    stack: RunningStack, idle: frozenset[str] | set[str], silent: frozenset[str]
+) -> tuple[NotChecked, ...]:
+    found = [NotChecked(name, why) for name, why in _NOT_STARTED.items() if name not in stack.started]
+    found += [NotChecked(name, "the service is not started") for name in sorted(idle)]
+    found += [
+        NotChecked(name, "only that it runs: it exposes nothing that Prometheus scrapes")
+        for name in sorted(silent)
+    ]
+    found.append(NotChecked("delivery of an alert", "needs a fault: `make drill NAME=<alert>` proves it"))
+    return tuple(found)
