@@ -1,0 +1,1 @@
+"""Judgment: decides cases by rules, by a simulated language model, or by both."""
