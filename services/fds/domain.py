@@ -154,8 +154,8 @@ def conclude(runs: Sequence[EngineRun]) -> Verdict:
     """Join what the engines said.
 
     The score is the weighted mean of the engines that answered, lifted to a floor where one engine alone is
-    sure (see `_floor`). For the same engines answering, no engine's higher score lowers it. With fewer than two
-    engines the evidence is too thin to approve: at least additional authentication is asked for.
+    sure (see `_floor`). For the same engines answering, no engine's higher score lowers it. With fewer than
+    two engines the evidence is too thin to approve: at least additional authentication is asked for.
     """
     answered = {run.name: run.assessment for run in runs if run.assessment is not None}
     scores = {name: assessment.score for name, assessment in answered.items()}

@@ -72,7 +72,7 @@ FACTORS: Final = tuple(rule.factor for rule in (*RULES, *VELOCITY_RULES))
 
 
 def assess(transaction: Transaction, velocity: Velocity | None) -> Assessment:
-    """The sum of the points that apply, at most 100; unknown velocity is left out and reported as degraded."""
+    """The points that apply, at most 100; unknown velocity is left out and reported as degraded."""
     points = 0.0
     factors: list[str] = []
     for rule in RULES:

@@ -134,9 +134,15 @@ def fit(cases: Sequence[Case], *, trees: int = TREES) -> Any:
     from sklearn.ensemble import GradientBoostingClassifier  # noqa: PLC0415 - not in the service image
 
     classifier = GradientBoostingClassifier(
-        n_estimators=trees, max_depth=3, learning_rate=0.15, subsample=0.8, min_samples_leaf=20, random_state=7
+        n_estimators=trees,
+        max_depth=3,
+        learning_rate=0.15,
+        subsample=0.8,
+        min_samples_leaf=20,
+        random_state=7,
     )
-    return classifier.fit([runtime.features(case.transaction) for case in cases], [case.label for case in cases])
+    rows = [runtime.features(case.transaction) for case in cases]
+    return classifier.fit(rows, [case.label for case in cases])
 
 
 def export(classifier: Any) -> dict[str, Any]:

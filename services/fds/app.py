@@ -1,0 +1,115 @@
+"""Joins the parts of fds; the only module that knows them all."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from faults import Switch
+from services.fds.adapters import CachedFeed, DistantFeed, RedisVelocity, ShippedModel, connect_redis
+from services.fds.api import Service, routes
+from services.fds.engines import Evaluator
+from services.fds.faults import FAULTS, FaultyFeed, FaultyScorer, FaultyStore, FaultyVelocity
+from services.fds.ports import EvaluationStore, Scorer, StoreUnavailableError, ThreatFeed, VelocityCounter
+from services.fds.settings import FdsSettings
+from services.fds.settings import from_environment as read_settings
+from services.fds.signals import Signals
+from services.fds.store import BoundedStore, PostgresFeed, PostgresStore, connect
+from telemetry.app import Telemetry, instrument, instrument_engine, instrument_redis
+
+PREPARE_EVERY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The adapters before faults are wrapped around them, and what to close in the end."""
+
+    store: EvaluationStore
+    velocity: VelocityCounter
+    scorer: Scorer
+    feed: ThreatFeed
+    engine: AsyncEngine | None = None
+    redis: Redis | None = None
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        if self.engine is not None:
+            await self.engine.dispose()
+        if self.redis is not None:
+            await self.redis.aclose()
+
+
+def real_peers(settings: FdsSettings) -> Peers:
+    """PostgreSQL, Redis and the shipped model; nothing is connected to yet."""
+    engine, redis = connect(settings.database_url), connect_redis(settings.redis_url)
+    instrument_engine(engine)
+    instrument_redis()
+    return Peers(
+        store=PostgresStore(engine, seed=settings.seed),
+        velocity=RedisVelocity(redis),
+        scorer=ShippedModel(),
+        feed=CachedFeed(DistantFeed(PostgresFeed(engine), seed=settings.seed)),
+        engine=engine,
+        redis=redis,
+    )
+
+
+def create_app(settings: FdsSettings, *, peers: Peers | None = None) -> FastAPI:
+    """The service; `peers` takes the place of the real ones in tests."""
+    telemetry = Telemetry.start(settings.telemetry)
+    peers = peers or real_peers(settings)
+    switch = Switch.from_environment("fds", FAULTS, settings.faults)
+    signals = Signals(telemetry.metrics, clock=time.monotonic)
+    store = BoundedStore(FaultyStore(peers.store, switch))
+    evaluator = Evaluator(
+        FaultyVelocity(peers.velocity, switch),
+        FaultyScorer(peers.scorer, switch),
+        FaultyFeed(peers.feed, switch),
+        clock=time.perf_counter,
+        witness=signals,
+    )
+    service = Service(evaluator, store, signals, now=lambda: datetime.now(UTC))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        preparing = asyncio.create_task(_prepare(service))
+        try:
+            yield
+        finally:
+            preparing.cancel()
+            with suppress(asyncio.CancelledError):
+                await preparing
+            await peers.close()
+            telemetry.shutdown()
+
+    async def postgres() -> None:
+        service.require_store()
+        await store.check()
+
+    app = FastAPI(title="fds", version=settings.telemetry.version, lifespan=lifespan)
+    instrument(app, telemetry, ready={"postgres": postgres})
+    app.include_router(routes(service))
+    switch.install(app, telemetry.metrics)
+    return app
+
+
+async def _prepare(service: Service) -> None:
+    """Make tables and read back labels; until PostgreSQL is up the service runs and answers 503."""
+    while not service.prepared:
+        try:
+            service.restore(await service.store.prepare())
+        except StoreUnavailableError as error:
+            service.signals.unprepared(error)
+            await asyncio.sleep(PREPARE_EVERY_SECONDS)
+
+
+def from_environment() -> FastAPI:
+    """For uvicorn's --factory."""
+    return create_app(read_settings(os.environ))
