@@ -116,13 +116,6 @@ class RedisCache:
         except (RedisError, OSError, TimeoutError) as error:
             raise CacheUnavailableError(type(error).__name__) from error
 
-    async def ping(self) -> None:
-        """Raise CacheUnavailableError unless Redis answers."""
-        try:
-            await self._client.ping()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise CacheUnavailableError(type(error).__name__) from error
-
 
 def redis_client(url: str, *, timeout_seconds: float) -> Redis:
     """A client that gives up after `timeout_seconds` and never retries: a miss is cheaper than waiting."""
