@@ -1,0 +1,65 @@
+"""The runbooks of the slices, read as the few Markdown forms that they use."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LARGEST_RUNBOOK_BYTES = 256 * 1024
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_BULLET = re.compile(r"\s*(?:[-*]|\d+\.)\s+")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a runbook: kind is heading, paragraph, item or code; level counts a heading's #."""
+
+    kind: str
+    text: str
+    level: int = 0
+
+
+def runbook_file(folder: Path, service: str, alert: str) -> Path | None:
+    """`<folder>/<service>/runbooks/<alert>.md`, or None if there is none or a name holds a path."""
+    if not (_NAME.fullmatch(service) and _NAME.fullmatch(alert)):
+        return None
+    path = folder / service / "runbooks" / f"{alert}.md"
+    return path if path.is_file() else None
+
+
+def read_runbook(path: Path) -> list[Block]:
+    """The blocks of the file at `path`; OSError if it cannot be read."""
+    with path.open("rb") as file:
+        return list(blocks(file.read(LARGEST_RUNBOOK_BYTES).decode("utf-8", "replace")))
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """The blocks of Markdown `text`; a fence that is not closed ends with the text."""
+    gathered: list[str] = []
+    kind = "paragraph"
+    fenced = False
+    for line in [*text.splitlines(), ""]:
+        if line.lstrip().startswith("```"):
+            if gathered:
+                yield _joined("code" if fenced else kind, gathered)
+            gathered, kind, fenced = [], "paragraph", not fenced
+        elif fenced:
+            gathered.append(line)
+        else:
+            heading = re.match(r"(#{1,6})\s+(.*)", line)
+            bullet = _BULLET.match(line)
+            if gathered and (heading or bullet or not line.strip()):
+                yield _joined(kind, gathered)
+                gathered, kind = [], "paragraph"
+            if heading:
+                yield Block("heading", heading[2].strip(), len(heading[1]))
+            elif bullet:
+                gathered, kind = [line[bullet.end() :]], "item"
+            elif line.strip():
+                gathered.append(line.strip())
+    if gathered:
+        yield _joined("code" if fenced else kind, gathered)
+
+
+def _joined(kind: str, lines: list[str]) -> Block:
+    return Block(kind, "\n".join(lines) if kind == "code" else " ".join(lines))

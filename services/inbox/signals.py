@@ -1,0 +1,58 @@
+"""Every metric and log event of the inbox, declared once."""
+
+from pathlib import Path
+
+from services.inbox.domain import Kind, Message, Refusal, Status
+from telemetry.logs import get_logger
+from telemetry.metrics import Metrics
+
+RECEIVED = "Message received"
+REFUSED = "Message refused"
+CLEARED = "Messages cleared"
+DAMAGED = "Message store was damaged and begun anew"
+
+
+class Signals:
+    """The service's metrics and log events; one per process."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._log = get_logger("inbox")
+        # The receiver is no label: whoever posts chooses it.
+        self.messages = metrics.counter("inbox_messages_total", "Messages taken", ("kind", "status"))
+        self.messages.preset(*((kind.value, status.value) for kind in Kind for status in Status))
+        self.refused = metrics.counter(
+            "inbox_messages_refused_total", "Payloads refused, by reason", ("kind", "reason")
+        )
+        self.refused.preset(*((kind.value, reason.value) for kind in Kind for reason in Refusal))
+        self.stored = metrics.gauge("inbox_messages_stored", "Messages kept now")
+
+    def received(self, message: Message, stored: int) -> None:
+        """A message was taken; `stored` are kept now."""
+        self.messages.add(1, message.kind.value, message.status.value)
+        self.stored.set(stored)
+        self._log.info(
+            RECEIVED,
+            kind=message.kind.value,
+            receiver=message.receiver,
+            channel=message.channel,
+            status=message.status.value,
+            alertnames=list(message.alertnames),
+        )
+
+    def refusal(self, kind: Kind, reason: Refusal, explanation: str) -> None:
+        """A payload was refused."""
+        self.refused.add(1, kind.value, reason.value)
+        self._log.warning(REFUSED, kind=kind.value, reason=reason.value, explanation=explanation)
+
+    def cleared(self, deleted: int) -> None:
+        """All messages were deleted on request."""
+        self.stored.set(0)
+        self._log.info(CLEARED, deleted=deleted)
+
+    def counted(self, stored: int) -> None:
+        """So many messages were found at start."""
+        self.stored.set(stored)
+
+    def damaged(self, aside: Path, why: str) -> None:
+        """The store's file could not be read and was moved to `aside`."""
+        self._log.warning(DAMAGED, path=str(aside), why=why)
