@@ -1,12 +1,21 @@
 """Metrics, logs and traces of the running stack in the terminal, as its backends give them."""
 
+from typing import Protocol
+
 from firedrill.ask.logs import show_search
 from firedrill.ask.metrics import show_query
 from firedrill.ask.screen import screen
 from firedrill.ask.waterfall import parse_id, show_trace
 from firedrill.clients import Jaeger, Loki, Prometheus, Tempo, TraceBackend, open_http
 from firedrill.errors import NotRunning
-from firedrill.verify.seams import RunningStack
+
+
+class RunningStack(Protocol):
+    """The part of firedrill.stack.Stack that ask uses."""
+
+    @property
+    def started(self) -> frozenset[str]: ...
+    def url(self, service: str, container_port: int | None = None) -> str: ...
 
 
 def query(promql: str, since: str | None = None) -> int:

@@ -35,8 +35,11 @@ def open_http(*, timeout_seconds: float = 5.0) -> httpx.Client:
 class Backend:
     """A backend by name and base address; its methods raise Unreachable and Refused."""
 
-    def __init__(self, name: str, base_url: str, *, http: httpx.Client) -> None:
+    def __init__(
+        self, name: str, base_url: str, *, http: httpx.Client, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.name, self.base_url, self._http = name, base_url.rstrip("/"), http
+        self._headers = dict(headers or {})
 
     def url(self, path: str, params: Params | None = None) -> str:
         """The full address, as one would paste it into curl."""
@@ -60,7 +63,7 @@ class Backend:
     def _send(self, path: str, params: Params | None, headers: Mapping[str, str] | None) -> httpx.Response:
         try:
             answer = self._http.get(
-                self.base_url + path, params=dict(params or {}), headers=dict(headers or {})
+                self.base_url + path, params=dict(params or {}), headers={**self._headers, **(headers or {})}
             )
         except httpx.HTTPError as error:
             why = f"GET {self.base_url}{path}: {error or type(error).__name__}"

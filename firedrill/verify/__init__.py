@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
+import httpx
 from rich.console import Console
 
 from firedrill.clients import open_http
@@ -23,7 +24,8 @@ def main(deadline: float = DEADLINE_SECONDS, as_json: bool = False) -> int:
     """
     from firedrill import stack  # noqa: PLC0415  # the runtime is heavy, and tests verify without it
 
-    return verify(stack.current(), deadline_seconds=deadline, json_wanted=as_json, console=Console())
+    with open_http() as http:
+        return verify(stack.current(), deadline_seconds=deadline, json_wanted=as_json, http=http)
 
 
 def verify(
@@ -31,20 +33,21 @@ def verify(
     *,
     deadline_seconds: float,
     json_wanted: bool,
-    console: Console,
+    http: httpx.Client,
+    console: Console | None = None,
     interval: float = 0.5,
 ) -> int:
     """Verify `stack` and print the result to `console`; 0 when all checks passed, 1 otherwise."""
-    with open_http() as http:
-        plan = make_plan(stack, http=http, since=time.time())
-        progress = Progress(plan.checks)
-        runner = Runner(stack.state, deadline_seconds=deadline_seconds, interval=interval)
-        if json_wanted:
-            outcomes = runner.run(plan.checks, progress)
-            print(document(outcomes, plan.not_checked, seconds=runner.seconds()))
-        else:
-            outcomes = _shown(plan.checks, runner, progress, console)
-            summary(console, outcomes, plan.not_checked, seconds=runner.seconds())
+    console = console or Console(markup=False, highlight=False)
+    plan = make_plan(stack, http=http, since=time.time())
+    progress = Progress(plan.checks)
+    runner = Runner(stack.state, deadline_seconds=deadline_seconds, interval=interval)
+    if json_wanted:
+        outcomes = runner.run(plan.checks, progress)
+        console.file.write(document(outcomes, plan.not_checked, seconds=runner.seconds()) + "\n")
+    else:
+        outcomes = _shown(plan.checks, runner, progress, console)
+        summary(console, outcomes, plan.not_checked, seconds=runner.seconds())
     return 0 if all(one.result == "passed" for one in outcomes) else 1
 
 

@@ -1,10 +1,11 @@
 """Which checks a running stack gets, and what is not checked."""
 
+import base64
 from dataclasses import dataclass
 
 import httpx
 
-from firedrill.clients import Alertmanager, Backend, Jaeger, Loki, Prometheus, Tempo, TraceBackend, open_http
+from firedrill.clients import Alertmanager, Backend, Jaeger, Loki, Prometheus, Tempo, TraceBackend
 from firedrill.verify import platform, services
 from firedrill.verify.check import Check, NotChecked
 from firedrill.verify.probes import Probe, load_plans
@@ -43,7 +44,7 @@ def make_plan(stack: RunningStack, *, http: httpx.Client, since: float) -> Plan:
         for probe in probes:
             checks += services.checks_of(probe, backends, since=since)
     checks += _alerting(stack, backends.prometheus, http)
-    checks += _grafana(stack)
+    checks += _grafana(stack, http)
     silent = stack.started - {one.service for one in targets} - plans.keys()
     return Plan(tuple(checks), probes, _not_checked(stack, plans.keys() - stack.started, silent))
 
@@ -73,13 +74,13 @@ def _alerting(stack: RunningStack, prometheus: Prometheus, http: httpx.Client) -
     return checks
 
 
-def _grafana(stack: RunningStack) -> list[Check]:
+def _grafana(stack: RunningStack, http: httpx.Client) -> list[Check]:
     if "grafana" not in stack.started:
         return []
     user, password = stack.settings.get("GRAFANA_USER", "admin"), stack.settings.get("GRAFANA_PASSWORD", "")
-    http = open_http()
-    http.auth = (user, password)
-    grafana = Backend("Grafana", stack.url("grafana"), http=http)
+    credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
+    headers = {"Authorization": f"Basic {credentials}"}
+    grafana = Backend("Grafana", stack.url("grafana"), http=http, headers=headers)
     uids = [uid for uid in platform.datasource_uids(stack.root) if uid in stack.started]
     return [platform.datasource(uid, grafana) for uid in uids]
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from firedrill.ask.text import clean
 from firedrill.verify.check import NotChecked, Outcome
 from firedrill.verify.run import Progress, Runner
 
@@ -47,7 +48,9 @@ class Display:
         waiting = self._progress.waiting()
         for name, what in list(waiting.items())[:15]:
             table.add_row(
-                "…", escape(name), Text(what or "looking", style="dim", overflow="ellipsis", no_wrap=True)
+                "…",
+                escape(name),
+                Text(clean(what) or "looking", style="dim", overflow="ellipsis", no_wrap=True),
             )
         ended = self._progress.outcomes()
         failed = sum(1 for one in ended if one.result == "failed")
@@ -58,7 +61,7 @@ class Display:
 def line_of(outcome: Outcome) -> Text:
     """One ended check on one line."""
     mark, style = ("ok  ", "green") if outcome.result == "passed" else ("FAIL", "bold red")
-    detail = f"  {outcome.detail}" if outcome.detail else ""
+    detail = f"  {clean(outcome.detail)}" if outcome.detail else ""
     return Text.assemble((mark, style), f" {outcome.seconds:5.1f} s  {outcome.check}", (detail, "dim"))
 
 
@@ -77,7 +80,7 @@ def summary(
         rows += [("missing", one.detail), ("query", one.query), ("do", one.todo)]
         for key, value in rows:
             if value:
-                console.print(Text(f"  {key + ':':<9}{value}"), soft_wrap=True)
+                console.print(Text(f"  {key + ':':<9}{clean(value)}"), soft_wrap=True)
     if not_checked:
         console.print(Text("\nnot checked:"))
         for note in not_checked:
