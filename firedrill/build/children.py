@@ -1,4 +1,4 @@
-"""The processes that a build starts: each its own group, nice 19, ended together, found again after a crash."""
+"""What a build starts: each process its own group, nice 19, ended together, found again after a crash."""
 
 import json
 import os
@@ -17,26 +17,26 @@ NICENESS = 19  # at equal priority a build starves what already serves
 GRACE_SECONDS = 3.0
 
 
-class Cancelled(Exception):
+class CancelledError(Exception):
     """The build was told to stop; its children are ended."""
 
 
 class Children:
-    """Starts commands, notes them in `record`, and ends them all at once. Safe to use from several threads."""
+    """Starts commands, notes them in `record`, ends them all at once. Safe to use from several threads."""
 
     def __init__(self, record: Path) -> None:
         self._record = record
         self._lock = threading.Lock()
         self._running: dict[int, tuple[subprocess.Popen[str], float]] = {}
-        self._cancelled = threading.Event()
+        self._cancelled = False  # no Event: its lock is not for signal handlers
 
     @property
     def cancelled(self) -> bool:
-        return self._cancelled.is_set()
+        return self._cancelled
 
     def cancel(self) -> None:
-        """Ask for the end; safe inside a signal handler. Whoever waits for a child raises Cancelled soon."""
-        self._cancelled.set()
+        """Ask for the end, also inside a signal handler: who waits for a child raises CancelledError soon."""
+        self._cancelled = True
 
     def run(
         self,
@@ -51,7 +51,7 @@ class Children:
     ) -> tuple[int, str]:
         """Run to the end: exit code and standard output. Lines of standard error go to `log` and `on_line`.
 
-        `tick` is called about every `tick_seconds`. Raises Cancelled when `cancel` was called.
+        `tick` is called about every `tick_seconds`. Raises CancelledError when `cancel` was called.
         """
         with self._started(command, folder, environ) as process:
             lines: queue.Queue[str | None] = queue.Queue()
@@ -62,20 +62,19 @@ class Children:
             ]
             for reader in readers:
                 reader.start()
-            open_streams = 1
-            while open_streams:
-                if self.cancelled:
-                    raise Cancelled
+            while not self.cancelled:
                 try:
                     line = lines.get(timeout=tick_seconds)
                 except queue.Empty:
                     line = ""
                 if line is None:
-                    open_streams -= 1
-                elif line:
+                    break
+                if line:
                     log.write(line)
                     on_line(line.rstrip("\n"))
                 tick()
+            if self.cancelled:
+                raise CancelledError
             readers[1].join()
             log.flush()
             return process.wait(), "".join(output)
@@ -86,7 +85,7 @@ class Children:
     ) -> Iterator[subprocess.Popen[str]]:
         with self._lock:
             if self.cancelled:
-                raise Cancelled
+                raise CancelledError
             process = subprocess.Popen(
                 list(command),
                 cwd=folder,
@@ -106,9 +105,6 @@ class Children:
             yield process
         finally:
             end_group(process.pid, process)
-            for stream in (process.stdout, process.stderr):
-                if stream:
-                    stream.close()
             with self._lock:
                 del self._running[process.pid]
                 self._write_record()
@@ -119,7 +115,7 @@ class Children:
 
 
 def end_group(pid: int, process: subprocess.Popen[str] | None = None) -> None:
-    """End the process group of `pid`: politely, then by force after three seconds. Does nothing if it is gone."""
+    """End the process group of `pid`: politely, then by force after three seconds; nothing if it is gone."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process and process.poll() is not None:
             return
@@ -135,7 +131,7 @@ def end_group(pid: int, process: subprocess.Popen[str] | None = None) -> None:
 
 
 def end_leftovers(record: Path) -> list[int]:
-    """End what a killed build left running, as its `record` says; a reused pid is recognised by its start time."""
+    """End what a killed build left running, as its `record` says; start times tell a reused pid apart."""
     try:
         noted = json.loads(record.read_text())
     except (OSError, ValueError):
@@ -161,7 +157,7 @@ def _of(pid: int) -> list[psutil.Process]:
 
 def _drain(stream: IO[str] | None, take: Callable[[str | None], None]) -> None:
     if stream is not None:
-        with suppress(ValueError, OSError):  # closed under us when the build is cancelled
+        with stream:
             for line in stream:
                 take(line)
     take(None)

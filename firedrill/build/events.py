@@ -1,7 +1,6 @@
 """What a build tells while it runs: one line for a person, or one JSON object a line for the supervisor."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import IO, Literal, Protocol
 
@@ -34,12 +33,12 @@ class Sink(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
-class Unheard(Exception):
+class ReaderGoneError(Exception):
     """Whoever read the events is gone, so nobody waits for the build."""
 
 
 def json_lines(stream: IO[str]) -> Sink:
-    """A sink that writes one JSON object a line; raises Unheard once the reader is gone."""
+    """A sink that writes one JSON object a line; raises ReaderGoneError once the reader is gone."""
 
     def write(event: Event) -> None:
         fields = {key: value for key, value in asdict(event).items() if value != ""}
@@ -48,12 +47,12 @@ def json_lines(stream: IO[str]) -> Sink:
             stream.write(json.dumps(fields) + "\n")
             stream.flush()
         except (BrokenPipeError, ValueError) as error:
-            raise Unheard from error
+            raise ReaderGoneError from error
 
     return write
 
 
-def human_lines(write: Callable[[str], None]) -> Sink:
+def human_lines(stream: IO[str]) -> Sink:
     """A sink that writes each change at once, and progress no more often than every 15 s."""
     last_line: dict[str, float] = {}
 
@@ -61,7 +60,11 @@ def human_lines(write: Callable[[str], None]) -> Sink:
         if event.event == "progress" and event.seconds - last_line.get(event.component, 0.0) < PERSON_SECONDS:
             return
         last_line[event.component] = event.seconds
-        write(_sentence(event))
+        try:
+            stream.write(_sentence(event) + "\n")
+            stream.flush()
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
 
     return show
 

@@ -88,7 +88,9 @@ def parse(text: str) -> Pins:
 
 
 def _component(name: str, entry: Mapping[str, Any], shared: Mapping[str, str]) -> Component:
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+    }
     return Component(name=name, **{**shared, **fields})
 
 

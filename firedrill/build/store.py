@@ -1,4 +1,4 @@
-"""The cache of built binaries: each beside its SHA-256 and recipe, put there by renaming, trusted when both match."""
+"""The cache of built binaries: each beside its SHA-256 and recipe, trusted when both match."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ def complete(settings: Settings, component: Component) -> bool:
 
 
 def install(settings: Settings, component: Component, binary: str, built: Path) -> Path:
-    """Move `built`, which lies on the cache's file system, into the cache; readers see all of it or nothing."""
+    """Move `built`, from the same file system, into the cache; readers see all of it or nothing."""
     target = folder(settings, component)
     target.mkdir(parents=True, exist_ok=True)
     for opened in (settings.cache, settings.bin, target):
