@@ -125,7 +125,7 @@ def routes(service: Service) -> APIRouter:
     @router.get("/evaluations/{transaction_id}", summary="One kept evaluation")
     async def one(transaction_id: str) -> dict[str, Any]:
         kept = None
-        if re.match(TRANSACTION_ID, transaction_id):
+        if re.fullmatch(TRANSACTION_ID, transaction_id):
             kept = await service.asked(lambda: service.store.find(transaction_id))
         if kept is None:
             raise ClientError(404, "unknown_transaction", "no such transaction was evaluated")
