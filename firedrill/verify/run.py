@@ -9,9 +9,9 @@ from firedrill.verify.check import Check, Missing, Outcome, Seen, attempt_once
 from firedrill.verify.seams import State
 from firedrill.wait import TimedOut, poll_until
 
-# Phases in which a service does its work, and those that will not change until someone acts.
-UP = frozenset({"ready", "running", "healthy", "up", "degraded"})
-HELD = frozenset({"held", "stopped"})
+# Phases (firedrill.local.records) in which a service does its work, and those that nothing ends but a person.
+UP = frozenset({"ready", "finished"})
+HELD = frozenset({"held", "stopped", "build failed"})
 
 States = Callable[[], Mapping[str, State]]
 
