@@ -51,6 +51,8 @@ def main(
         print("the build was stopped; what is compiled is kept and not done again", file=sys.stderr)
         return INTERRUPTED
     except ReaderGoneError:
+        if stream is sys.stdout:  # or the interpreter fails once more when it flushes at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return INTERRUPTED
     return 1 if builder.failed else 0
 
