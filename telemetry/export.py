@@ -1,0 +1,135 @@
+"""The way of a span out of the process: a bounded queue, masking, export, and a count of losses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import Link, Status
+from opentelemetry.util.types import Attributes
+
+from telemetry.background import Background
+from telemetry.masking import mask_pair, mask_text
+
+CLOSE_SECONDS = 3.0
+_log = logging.getLogger("opentelemetry.export")  # under this name so that it is rate-limited too
+
+
+class Losses(Protocol):
+    """Hears what became of finished spans."""
+
+    def exported(self, count: int) -> None:
+        """These reached the collector."""
+
+    def dropped(self, reason: str, count: int) -> None:
+        """These did not: queue_full, export_failed, failed or shutdown."""
+
+
+class ExportQueue(SpanProcessor):
+    """Batches finished, sampled spans by OTEL_BSP_*, as the SDK's own processor does, but counts
+    what is lost and stops within `CLOSE_SECONDS` when the collector is dead."""
+
+    def __init__(self, exporter: SpanExporter, losses: Losses, otel: Mapping[str, str]) -> None:
+        self._exporter = exporter
+        self._losses = losses
+        capacity = _number(otel, "OTEL_BSP_MAX_QUEUE_SIZE", 2048)
+        self._queue: Background[ReadableSpan] = Background(
+            "telemetry-spans",
+            self._export,
+            dropped=losses.dropped,
+            capacity=capacity,
+            batch=min(capacity, _number(otel, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)),
+            linger_seconds=_number(otel, "OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000,
+        )
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Nothing happens at the start of a span."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue a finished span when its trace is sampled."""
+        context = span.context
+        if context is not None and context.trace_flags & 1:
+            self._queue.put(span)
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Export what has ended so far; False when time ran out."""
+        return self._queue.flush(timeout_millis / 1000)
+
+    def shutdown(self) -> None:
+        """Export what is queued for at most CLOSE_SECONDS, then count the rest as lost."""
+        stopped = False
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            self._exporter.shutdown()
+
+        self._queue.close(CLOSE_SECONDS, interrupt=stop)
+        if not stopped:
+            self._exporter.shutdown()
+
+    def _export(self, batch: list[ReadableSpan]) -> None:
+        token = attach(Context())
+        try:
+            with suppress_instrumentation():
+                result = self._exporter.export([mask_span(span) for span in batch])
+        except Exception as error:  # an exporter's own boundary
+            _log.warning("Exporting spans failed: %s", mask_text(f"{type(error).__name__}: {error}"))
+            result = SpanExportResult.FAILURE
+        finally:
+            detach(token)
+        if result is SpanExportResult.SUCCESS:
+            self._losses.exported(len(batch))
+        else:
+            self._losses.dropped("export_failed", len(batch))
+
+
+def _number(otel: Mapping[str, str], name: str, default: int) -> int:
+    try:
+        number = int(otel.get(name) or default)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        _log.warning("%s=%s is no positive whole number: %s is used", name, otel.get(name), default)
+        return default
+    return number
+
+
+def mask_span(span: ReadableSpan) -> ReadableSpan:
+    """A copy of a finished span in which no text holds a secret."""
+    return ReadableSpan(
+        name=mask_text(span.name),
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=_masked(span.attributes),
+        events=[Event(mask_text(event.name), _masked(event.attributes), event.timestamp) for event in span.events],
+        links=[Link(link.context, _masked(link.attributes)) for link in span.links],
+        kind=span.kind,
+        status=_masked_status(span.status),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _masked_status(status: Status) -> Status:
+    if not status.description:
+        return status
+    return Status(status.status_code, mask_text(status.description))
+
+
+def _masked(attributes: Attributes) -> dict[str, object]:
+    return {key: _masked_attribute(key, value) for key, value in (attributes or {}).items()}
+
+
+def _masked_attribute(key: str, value: object) -> object:
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        masked = mask_pair(key, list(value))
+        return masked if isinstance(masked, str) else [item if type(item) is type(value[0]) else str(item) for item in masked]  # type: ignore[attr-defined]
+    return mask_pair(key, value)
