@@ -17,7 +17,7 @@ from services.fds.signals import Signals
 from telemetry.errors import ClientError, Unavailable
 from telemetry.logs import bind
 from telemetry.masking import hash_user_id
-from telemetry.traces import Span, current_trace_id
+from telemetry.traces import current_trace_id
 
 LARGEST_BODY_BYTES: Final = 32_768
 RETRY_AFTER_SECONDS: Final = 2
@@ -53,15 +53,21 @@ class Service:
         ):
             span.set("user_id", hash_user_id(payment.user_id))
             try:
-                return await self._evaluate(payment, span)
+                kept = await self._evaluate(payment, payment.fingerprint())
             except StoreUnavailableError as error:
                 self.signals.failed(payment.transaction_id, error)
-                span.error(error)
                 raise Unavailable("evaluation store", retry_after=RETRY_AFTER_SECONDS) from error
+            span.set("risk_score", kept.risk_score)
+            span.set("risk_level", kept.answer["risk_level"])
+            span.set("decision", kept.decision)
+        if kept.fingerprint != payment.fingerprint():
+            raise ClientError(
+                409, "transaction_differs", f"{payment.transaction_id} was evaluated with other values"
+            )
+        return dict(kept.answer)
 
-    async def _evaluate(self, payment: Payment, span: Span) -> dict[str, Any]:
+    async def _evaluate(self, payment: Payment, fingerprint: str) -> Kept:
         self.require_store()
-        fingerprint = payment.fingerprint()
         kept = await self.store.find(payment.transaction_id)
         if kept is None:
             evaluation = await self.evaluator.evaluate(payment.transaction(self.now()))
@@ -69,13 +75,7 @@ class Service:
             kept = await self.store.add(mine)
             if kept.evaluation_id == mine.evaluation_id:
                 self.signals.record(evaluation)
-        if kept.fingerprint != fingerprint:
-            raise ClientError(
-                409, "transaction_differs", f"{payment.transaction_id} was evaluated with other values"
-            )
-        span.set("risk_score", kept.risk_score)
-        span.set("decision", kept.decision)
-        return dict(kept.answer)
+        return kept
 
     async def label(self, feedback: Feedback) -> dict[str, Any]:
         """Label a decision once. The same label again changes nothing; another one gets 409."""

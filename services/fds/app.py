@@ -61,9 +61,11 @@ def real_peers(settings: FdsSettings) -> Peers:
     )
 
 
-def create_app(settings: FdsSettings, *, peers: Peers | None = None) -> FastAPI:
-    """The service; `peers` takes the place of the real ones in tests."""
-    telemetry = Telemetry.start(settings.telemetry)
+def create_app(
+    settings: FdsSettings, *, peers: Peers | None = None, telemetry: Telemetry | None = None
+) -> FastAPI:
+    """The service; `peers` and `telemetry` take the place of the real ones in tests."""
+    telemetry = telemetry or Telemetry.start(settings.telemetry)
     peers = peers or real_peers(settings)
     switch = Switch.from_environment("fds", FAULTS, settings.faults)
     signals = Signals(telemetry.metrics, clock=time.monotonic)
@@ -87,7 +89,7 @@ def create_app(settings: FdsSettings, *, peers: Peers | None = None) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await preparing
             await peers.close()
-            telemetry.shutdown()
+            await asyncio.to_thread(telemetry.shutdown)
 
     async def postgres() -> None:
         service.require_store()

@@ -25,7 +25,7 @@ def from_environment(environ: Mapping[str, str]) -> FdsSettings:
     except ValueError:
         raise ValueError(f"SEED must be a whole number, not {seed!r}: correct it in .env") from None
     return FdsSettings(
-        telemetry=TelemetrySettings.from_environment(environ),
+        telemetry=TelemetrySettings.from_environment(environ, service="fds", system="shopfds"),
         database_url=environ.get("DATABASE_URL") or "postgresql+asyncpg://firedrill@localhost:5432/fds",
         redis_url=environ.get("REDIS_URL") or "redis://localhost:6379/1",
         seed=number,

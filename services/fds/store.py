@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -35,8 +35,8 @@ evaluations = sa.Table(
     sa.Column("fingerprint", sa.String(64), nullable=False),
     sa.Column("decision", sa.String(8), nullable=False),
     sa.Column("risk_score", sa.Float, nullable=False),
-    sa.Column("request", JSONB, nullable=False),
-    sa.Column("answer", JSONB, nullable=False),
+    sa.Column("request", sa.JSON, nullable=False),
+    sa.Column("answer", sa.JSON, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("label", sa.String(10)),
     sa.Column("labelled_at", sa.DateTime(timezone=True)),
