@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from loadtest import fds_requests, judgment_requests
-from loadtest.requests import Request
+from loadtest.request import Request
 from loadtest.targets import DEFAULT_URLS, RefusedTrafficError, checked_url
 
 HIGHEST_RATE = 200.0  # requests a second; two cores serve a few hundred, and a drill needs tens

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from loadtest.requests import Request
+from loadtest.request import Request
 
 EVALUATE = "/api/v1/fds/evaluate"
 FEEDBACK = "/api/v1/fds/feedback"

@@ -5,7 +5,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
-from loadtest.requests import Request
+from loadtest.request import Request
 
 PATH = "/api/v1/judgment/execute"
 TENANTS = ("acme", "globex", "initech")  # not "probe": `firedrill verify` alone writes its series
