@@ -4,7 +4,6 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
 
 from services.judgment.catalogue import TENANTS, WORKFLOWS
 from services.judgment.documents import (
@@ -28,11 +27,12 @@ from services.judgment.domain import (
 from services.judgment.engine import Engine
 from services.judgment.ports import Store
 from services.judgment.rules import Workflow, normalise
-from telemetry.errors import ClientError, ServerError, Unavailable
+from telemetry.errors import ClientError, ServiceError, Unavailable
 from telemetry.logs import bind
 
 LARGEST_BODY_BYTES = 65_536
 RETRY_AFTER_SECONDS = 2
+NEEDED = {"store_unavailable": "the database", "llm_failed": "the language model"}
 REQUEST_SCHEMA = {
     "requestBody": {
         "required": True,
@@ -48,7 +48,7 @@ def routes(engine: Engine, store: Store) -> APIRouter:
     @router.post("/judgment/execute", openapi_extra=REQUEST_SCHEMA)
     async def execute(request: Request) -> ExecuteAnswer:
         """Judge one case; 200 means that the execution is committed."""
-        order = _order(await _body(request))
+        order = _order(await request.body())
         with bind(tenant_id=order.tenant.id):
             try:
                 return ExecuteAnswer.of(await engine.execute(order))
@@ -97,13 +97,11 @@ def routes(engine: Engine, store: Store) -> APIRouter:
     return router
 
 
-async def _body(request: Request) -> bytes:
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > LARGEST_BODY_BYTES:
-            raise ClientError(413, "too_large", f"the body is larger than {LARGEST_BODY_BYTES} bytes")
-    return bytes(content)
+def _refusal(error: ExecutionFailedError) -> ServiceError:
+    """The answer to an execution that failed by our own fault; it is already logged and counted."""
+    if error.failure in NEEDED:
+        return Unavailable(NEEDED[error.failure], retry_after=RETRY_AFTER_SECONDS)
+    return ServiceError(500, "execution_failed", str(error))
 
 
 def _order(body: bytes) -> Order:

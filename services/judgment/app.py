@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from faults import Switch
 from services.judgment.adapters import RedisCache, SeededRuleBook, SimulatedLlm, redis_client
-from services.judgment.api import routes
+from services.judgment.api import LARGEST_BODY_BYTES, routes
 from services.judgment.domain import StoreUnavailableError
 from services.judgment.engine import Engine
 from services.judgment.faults import FAULTS, Dice, FaultyCache, FaultyLlm, FaultyRuleBook, FaultyStore
@@ -64,6 +64,6 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Judgment", version=settings.telemetry.version, lifespan=lifespan)
     app.include_router(routes(engine, store))
     # Redis is no condition: without it every look-up is a miss, and the service goes on.
-    instrument(app, telemetry, ready={"postgres": postgres.ping})
+    instrument(app, telemetry, ready={"postgres": postgres.ping}, max_body_bytes=LARGEST_BODY_BYTES)
     switch.install(app, telemetry.metrics)
     return app

@@ -41,15 +41,27 @@ _INVOICE = Workflow(
         Field("category", "text", "materials", "materials, services, travel or other"),
     ),
     (
-        Rule("small and ordered", Verdict.APPROVED, 1.0,
-             (_when("amount", Operator.AT_MOST, 5000.0), _when("has_purchase_order", Operator.IS, True))),
+        Rule(
+            "small and ordered",
+            Verdict.APPROVED,
+            1.0,
+            (_when("amount", Operator.AT_MOST, 5000.0), _when("has_purchase_order", Operator.IS, True)),
+        ),
         Rule("trusted supplier", Verdict.APPROVED, 0.5, (_when("supplier_risk", Operator.LESS, 0.3),)),
         Rule("no order", Verdict.REVIEW, 0.8, (_when("has_purchase_order", Operator.IS, False),)),
         Rule("large amount", Verdict.REVIEW, 1.2, (_when("amount", Operator.MORE, 5000.0),)),
-        Rule("large and risky", Verdict.REJECTED, 2.5,
-             (_when("amount", Operator.MORE, 20000.0), _when("supplier_risk", Operator.AT_LEAST, 0.7))),
-        Rule("travel above limit", Verdict.REVIEW, 0.6,
-             (_when("category", Operator.IS, "travel"), _when("amount", Operator.MORE, 2000.0))),
+        Rule(
+            "large and risky",
+            Verdict.REJECTED,
+            2.5,
+            (_when("amount", Operator.MORE, 20000.0), _when("supplier_risk", Operator.AT_LEAST, 0.7)),
+        ),
+        Rule(
+            "travel above limit",
+            Verdict.REVIEW,
+            0.6,
+            (_when("category", Operator.IS, "travel"), _when("amount", Operator.MORE, 2000.0)),
+        ),
     ),
 )
 
@@ -83,10 +95,18 @@ _CREDIT = Workflow(
     ),
     (
         Rule("good score", Verdict.APPROVED, 1.2, (_when("score", Operator.AT_LEAST, 680.0),)),
-        Rule("steady income", Verdict.APPROVED, 0.5,
-             (_when("employment", Operator.IN, ("permanent", "self-employed")),)),
-        Rule("middling score", Verdict.REVIEW, 1.0,
-             (_when("score", Operator.LESS, 680.0), _when("score", Operator.AT_LEAST, 560.0))),
+        Rule(
+            "steady income",
+            Verdict.APPROVED,
+            0.5,
+            (_when("employment", Operator.IN, ("permanent", "self-employed")),),
+        ),
+        Rule(
+            "middling score",
+            Verdict.REVIEW,
+            1.0,
+            (_when("score", Operator.LESS, 680.0), _when("score", Operator.AT_LEAST, 560.0)),
+        ),
         Rule("poor score", Verdict.REJECTED, 2.0, (_when("score", Operator.LESS, 560.0),)),
         Rule("too much debt", Verdict.REJECTED, 1.6, (_when("debt_ratio", Operator.MORE, 0.45),)),
         Rule("large credit", Verdict.REVIEW, 0.9, (_when("requested", Operator.MORE, 50000.0),)),
@@ -106,8 +126,12 @@ _SHIPMENT = Workflow(
     (
         Rule("papers in order", Verdict.APPROVED, 1.0, (_when("papers_complete", Operator.IS, True),)),
         Rule("papers missing", Verdict.REJECTED, 1.8, (_when("papers_complete", Operator.IS, False),)),
-        Rule("inside the union", Verdict.APPROVED, 0.4,
-             (_when("destination", Operator.IN, ("DE", "FR", "NL", "AT", "ES", "IT", "PL")),)),
+        Rule(
+            "inside the union",
+            Verdict.APPROVED,
+            0.4,
+            (_when("destination", Operator.IN, ("DE", "FR", "NL", "AT", "ES", "IT", "PL")),),
+        ),
         Rule("valuable", Verdict.REVIEW, 1.1, (_when("value", Operator.MORE, 25000.0),)),
         Rule("overweight", Verdict.REVIEW, 0.9, (_when("weight", Operator.MORE, 2500.0),)),
     ),

@@ -139,7 +139,9 @@ class WorkflowInfo(BaseModel):
         return cls(
             workflow_id=workflow.id,
             title=workflow.title,
-            fields=[FieldInfo(name=f.name, kind=f.kind, example=f.example, help=f.help) for f in workflow.fields],
+            fields=[
+                FieldInfo(name=f.name, kind=f.kind, example=f.example, help=f.help) for f in workflow.fields
+            ],
             rules=[rule.name for rule in workflow.rules],
         )
 

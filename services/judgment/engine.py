@@ -69,7 +69,6 @@ class Engine:
                 await self._remember(order, judgment)
             except Exception as error:  # the boundary of an execution: logged and counted as failed
                 current.set("result.status", str(Status.ERROR))
-                current.error(error)
                 failed = await self._fail(execution, error, started)
                 raise failed from error
             current.set("result.status", str(execution.verdict))
@@ -159,7 +158,7 @@ class Engine:
     async def _call(self, order: Order, workflow: Workflow, model: str, attempt: int) -> Opinion:
         started = self._clock()
         status, cost, reason = "error", 0.0, ""
-        with self._signals.llm_call(model) as current:
+        with self._signals.llm_call(model):
             try:
                 async with asyncio.timeout(self._llm_timeout):
                     reply = await self._llm.ask(model, workflow, order.case)
@@ -169,13 +168,11 @@ class Engine:
                 return opinion
             except TimeoutError as error:
                 status, reason = "timeout", f"no reply within {self._llm_timeout:g} s"
-                current.error(reason)
                 raise LlmFailedError("timeout") from error
             except (LlmFailedError, ReplyUnparsableError) as error:
                 if isinstance(error, ReplyUnparsableError):
                     status = "parse_error"
                 reason = str(error)
-                current.error(error)
                 raise
             finally:
                 seconds = self._clock() - started

@@ -31,7 +31,9 @@ class Settings:
         """Read `environ`; raises SettingsError."""
         return cls(
             telemetry=TelemetrySettings.from_environment(environ),
-            database_url=_required(environ, "DATABASE_URL", "postgresql+asyncpg://user:password@host:5432/name"),
+            database_url=_required(
+                environ, "DATABASE_URL", "postgresql+asyncpg://user:password@host:5432/name"
+            ),
             redis_url=_required(environ, "REDIS_URL", "redis://host:6379/0"),
             seed=int(_number(environ, "SEED", 7, minimum=0)),
             cache_ttl_seconds=int(_number(environ, "CACHE_TTL_SECONDS", 300, minimum=1)),

@@ -34,9 +34,13 @@ def postgres_url() -> Iterator[str]:
         data, port = folder / "data", _free_port()
         subprocess.run(
             [initdb, "-D", data, "-U", "firedrill", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"],
-            check=True, capture_output=True, cwd=folder, **_unprivileged(),
+            check=True,
+            capture_output=True,
+            cwd=folder,
+            **_unprivileged(),
         )
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
+        values = ("listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off")
+        options = [part for value in values for part in ("-c", value)]
         postgres = str(Path(initdb).with_name("postgres"))
         with _process([postgres, "-D", str(data), "-p", str(port), *options], folder, port):
             poll_until(lambda: asyncio.run(_answers(port)), "PostgreSQL answers", 30)

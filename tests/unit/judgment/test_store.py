@@ -104,7 +104,8 @@ async def test_a_locked_table_gives_an_error_in_time_and_then_recovers(database:
 
 async def test_a_refused_connection_is_an_error_without_addresses(nobody_listens: int) -> None:
     """The reason is fit for a log: no statement, no address, no password."""
-    engine = database_engine(f"postgresql+asyncpg://u:secret@127.0.0.1:{nobody_listens}/x", timeout_seconds=1.0)
+    url = f"postgresql+asyncpg://u:secret@127.0.0.1:{nobody_listens}/x"
+    engine = database_engine(url, timeout_seconds=1.0)
     with pytest.raises(StoreUnavailableError, match=r"^\w+$"):
         await PostgresStore(engine).save(SAMPLE)
     await engine.dispose()
@@ -117,7 +118,7 @@ async def test_a_database_that_accepts_and_says_nothing_is_given_up() -> None:
     port = server.sockets[0].getsockname()[1]
     engine = database_engine(f"postgresql+asyncpg://u@127.0.0.1:{port}/x", timeout_seconds=5.0)
     started = time.monotonic()
-    with pytest.raises(StoreUnavailableError, match="no answer within 0.3 s"):
+    with pytest.raises(StoreUnavailableError, match=r"no answer within 0\.3 s"):
         await BoundedStore(PostgresStore(engine), 0.3).save(SAMPLE)
     assert time.monotonic() - started < 1.0
     await engine.dispose()
