@@ -41,12 +41,14 @@ def main(
     builder = Builder(
         configured,
         json_lines(stream) if events else human_lines(stream),
-        is_there=lambda component: not binaries.missing([component.name], environ=environ, known=known),
+        is_there=lambda component: all(
+            binaries.locate(binary, environ=environ, known=known) for binary in component.binaries
+        ),
         find_go=lambda needed: gotool.find(configured, toolchain=needed.toolchain, minimum=needed.minimum_go),
     )
     try:
         with _stopping(builder.cancel):
-            builder.run(known.select(names))
+            builder.run(pinned.in_order_of_use(known.select(names)))
     except CancelledError:
         print("the build was stopped; what is compiled is kept and not done again", file=sys.stderr)
         return INTERRUPTED

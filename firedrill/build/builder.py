@@ -173,33 +173,36 @@ class Builder:
 
     def _compile(self, sources: Sources, go: Go, progress: Progress) -> None:
         component = sources.component
-        out = self._settings.work / component.name / "out"
-        out.mkdir(parents=True, exist_ok=True)
+        for binary in component.binaries:
+            if not store.cached(self._settings, component, binary):
+                built = self._compile_one(sources, binary, go, progress)
+                path = store.install(self._settings, component, binary, built)
+                progress.tell("binary", detail=binary, path=str(path))
+
+    def _compile_one(self, sources: Sources, binary: str, go: Go, progress: Progress) -> Path:
+        output = self._settings.work / sources.component.name / "out" / binary
+        output.parent.mkdir(parents=True, exist_ok=True)
         seen = 0
 
         def on_line(line: str) -> None:
             nonlocal seen
             seen += not line.startswith(("#", "go: "))
             if line in sources.mains:  # printed when all its packages are there
-                progress.phase("link", line.rpartition("/")[2])
-            progress.detail(f"{seen} of at most {sources.packages} packages")
+                progress.phase("link", binary)
+            progress.detail(f"{binary}: {seen} of at most {sources.packages} packages")
 
-        with log_path(self._settings, component).open("a") as log:
-            for binary, package in component.binaries.items():
-                if store.cached(self._settings, component, binary):
-                    continue
-                progress.phase("compile", binary)
-                command = build_command(go, sources, package, out / binary)
-                log.write(f"$ {' '.join(command)}\n")
-                code, _ = self._children.run(
-                    command, folder=sources.folder, environ=go.environment(), log=log,
-                    on_line=on_line, tick=progress.tick,
-                )  # fmt: skip
-                if code:
-                    log.flush()
-                    raise failures.explain(component, Path(log.name), step="compile")
-                path = store.install(self._settings, component, binary, out / binary)
-                progress.tell("binary", detail=binary, path=str(path))
+        progress.phase("compile", binary)
+        command = build_command(go, sources, sources.component.binaries[binary], output)
+        path = log_path(self._settings, sources.component)
+        with path.open("a") as log:
+            log.write(f"$ {' '.join(command)}\n")
+            code, _ = self._children.run(
+                command, folder=sources.folder, environ=go.environment(), log=log,
+                on_line=on_line, tick=progress.tick,
+            )  # fmt: skip
+        if code:
+            raise failures.explain(sources.component, path, step="compile")
+        return output
 
     def _note_failure(self, component: Component, error: Exception, progress: Progress) -> bool:
         """Tell of the failure; True when the next component would meet it too."""

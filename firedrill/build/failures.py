@@ -27,7 +27,7 @@ REASONS: Sequence[Reason] = (
     Reason(
         re.compile(r"no space left on device|disk quota exceeded", re.I),
         "the disk is full",
-        "free some space (a cold build of everything needs about 6 GB in the Go caches) and run this again",
+        "free some space (a cold build of everything needs up to 14 GB in the Go caches) and run this again",
         fatal=True,
     ),
     Reason(

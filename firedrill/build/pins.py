@@ -1,7 +1,7 @@
 """What the local runtime can build: the components, versions and hashes of backends/pins.yaml."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class Component:
     module: str = ""
     sum: str = ""
     source: str = ""
+    late: Mapping[str, float] = field(default_factory=dict)
     version_variables: tuple[str, ...] = ()
     version_arguments: tuple[str, ...] = ("--version",)
     tags: tuple[str, ...] = ()
@@ -78,6 +79,20 @@ class Pins:
             return [component for component in self.components if component.stack]
         chosen = {found.name for name in wanted if (found := self.find(name))}
         return [component for component in self.components if component.name in chosen]
+
+
+def in_order_of_use(components: Sequence[Component]) -> list[Component]:
+    """The same work with late binaries moved behind all other components, as components of their own."""
+    first, later = [], []
+    for component in components:
+        needed = {name: package for name, package in component.binaries.items() if name not in component.late}
+        if component is components[-1] or needed == component.binaries:
+            first.append(component)
+            continue
+        late = {name: component.binaries[name] for name in component.late}
+        first.append(replace(component, binaries=needed))
+        later.append(replace(component, binaries=late, seconds=sum(component.late.values())))
+    return first + later
 
 
 def parse(text: str) -> Pins:

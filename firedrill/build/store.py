@@ -2,12 +2,15 @@
 
 import hashlib
 import os
-from dataclasses import asdict, replace
 from pathlib import Path
 
 from firedrill.build.pins import ROOT, Component
 from firedrill.build.settings import Settings
 
+SHAPING = (
+    "toolchain", "module", "module_version", "sum", "version", "version_variables", "tags", "placeholders",
+    "replace_with_required",
+)  # fmt: skip
 _CHUNK = 1 << 20
 _verified: dict[tuple[str, int, int], bool] = {}
 
@@ -20,12 +23,7 @@ def folder(settings: Settings, component: Component) -> Path:
 def cached(settings: Settings, component: Component, binary: str) -> Path | None:
     """The cached binary when its checksum matches and its pin has not changed since, else None."""
     path = folder(settings, component) / binary
-    return path if _matches(path, recipe(component)) else None
-
-
-def complete(settings: Settings, component: Component) -> bool:
-    """True when every binary of the component is in the cache, unharmed."""
-    return all(cached(settings, component, binary) for binary in component.binaries)
+    return path if _matches(path, recipe(component, binary)) else None
 
 
 def install(settings: Settings, component: Component, binary: str, built: Path) -> Path:
@@ -37,7 +35,7 @@ def install(settings: Settings, component: Component, binary: str, built: Path) 
     built.chmod(0o755)
     digest = _digest(built)
     note = built.with_name(built.name + ".sha256")
-    note.write_text(f"{digest}  {binary}\n# recipe {recipe(component)}\n")
+    note.write_text(f"{digest}  {binary}\n# recipe {recipe(component, binary)}\n")
     note.chmod(0o644)
     with built.open("rb") as handle:
         os.fsync(handle.fileno())
@@ -46,10 +44,10 @@ def install(settings: Settings, component: Component, binary: str, built: Path) 
     return target / binary
 
 
-def recipe(component: Component) -> str:
-    """A short hash of everything in the pin, and in the project's own sources, that shapes the binaries."""
-    shaping = replace(component, seconds=0, stack=True, from_path=True, minimum_go="", version_arguments=())
-    digest = hashlib.sha256(repr(sorted(asdict(shaping).items())).encode())
+def recipe(component: Component, binary: str) -> str:
+    """A short hash of everything in the pin, and in the project's own sources, that shapes the binary."""
+    shaping = {name: value for name in SHAPING if (value := getattr(component, name))}
+    digest = hashlib.sha256(repr([component.binaries[binary], *shaping.items()]).encode())
     if component.source:
         for path in sorted((ROOT / component.source).iterdir()):
             digest.update(path.name.encode() + path.read_bytes())

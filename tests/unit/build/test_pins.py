@@ -102,3 +102,15 @@ def test_the_collectors_go_mod_does_not_ask_for_more_than_the_pinned_toolchain()
     """Its `go` line must be satisfied by the one toolchain that everything is built with."""
     (line,) = re.findall(r"^go (\S+)$", Path(COLLECTOR / "go.mod").read_text(), re.M)
     assert f"go{line}" == pins.load().select(["otelcol"])[0].toolchain
+
+
+def test_a_tool_that_is_not_served_is_built_after_all_other_components() -> None:
+    """promtool costs half a minute which would delay every component behind Prometheus."""
+    chosen = pins.load().select(["prometheus", "alertmanager", "loki"])
+    work = [(part.name, *part.binaries) for part in pins.in_order_of_use(chosen)]
+    assert work == [
+        ("prometheus", "prometheus"), ("alertmanager", "alertmanager", "amtool"), ("loki", "loki"),
+        ("prometheus", "promtool"),
+    ]  # fmt: skip
+    (alone,) = pins.in_order_of_use(chosen[:1])
+    assert list(alone.binaries) == ["prometheus", "promtool"]
