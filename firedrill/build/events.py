@@ -84,7 +84,7 @@ def _sentence(event: Event) -> str:
         case "cached":
             return f"{name}: already there"
         case "failed":
-            lines = [f"{name}: failed after {took}: {event.detail}"]
+            lines = [f"{name}: failed after {took}: {event.detail.removeprefix(name + ': ')}"]
             lines += [f"  why: {event.why}"] if event.why else []
             lines += [f"  do:  {event.todo}"] if event.todo else []
             return "\n".join(lines)
