@@ -49,6 +49,7 @@ def inbox_page(messages: Sequence[Stored], *, total: int, status: Status | None)
         cards=cards(messages),
         firing=still_firing(messages) if status is None else None,
         total=total,
+        shown=len(messages),
         newest=messages[0].id if messages else 0,
         status=status.value if status else "",
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 
 LARGEST_RUNBOOK_BYTES = 256 * 1024
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_BULLET = re.compile(r"\s*(?:[-*]|\d+\.)\s+")
+_BULLET = re.compile(r"\s*([-*]|\d+(?=\.))\.?\s+")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a runbook: kind is heading, paragraph, item or code; level counts a heading's #."""
+    """A piece of a runbook: kind is heading, paragraph, item, step or code; level counts a heading's #."""
 
     kind: str
     text: str
@@ -54,7 +54,9 @@ def blocks(text: str) -> Iterator[Block]:
             if heading:
                 yield Block("heading", heading[2].strip(), len(heading[1]))
             elif bullet:
-                gathered, kind = [line[bullet.end() :]], "item"
+                numbered = bullet[1].isdigit()
+                gathered = [line.strip() if numbered else line[bullet.end() :]]
+                kind = "step" if numbered else "item"
             elif line.strip():
                 gathered.append(line.strip())
     if gathered:

@@ -51,8 +51,8 @@ def parse_slack(content: bytes, path_channel: str | None, receiver: str | None =
         receiver=checked_name(receiver) if receiver else channel,
         channel=channel,
         status=status,
-        title=title or text.partition("\n")[0][:200],
-        text=_LINK.sub(lambda found: found[2] or found[1], text),
+        title=title or _plain(text).partition("\n")[0][:200],
+        text=_plain(text),
         severity=severity,
         alertnames=(name,) if name else (),
         labels=fields,
@@ -113,6 +113,10 @@ def _status_and_name(title: str, colour: str) -> tuple[Status, str]:
 def _severity(text: str) -> str:
     found = _SEVERITY.search(text)
     return found[1].lower() if found else ""
+
+
+def _plain(text: str) -> str:
+    return _LINK.sub(lambda found: found[2] or found[1], text)
 
 
 def _links(attachments: list[dict[str, Json]], text: str) -> tuple[Link, ...]:

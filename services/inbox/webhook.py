@@ -45,7 +45,7 @@ def parse_webhook(content: bytes, path_receiver: str) -> Message:
         alertnames=names,
         labels=labels,
         alerts=alerts,
-        links=_links(alerts, text_of(payload.get("externalURL"))),
+        links=_links(alerts),
         raw=payload,
     )
 
@@ -99,12 +99,11 @@ def _highest_severity(alerts: tuple[Alert, ...]) -> str:
     return next((each for each in ("critical", "warning") if each in found), "")
 
 
-def _links(alerts: tuple[Alert, ...], external_url: str) -> tuple[Link, ...]:
+def _links(alerts: tuple[Alert, ...]) -> tuple[Link, ...]:
     candidates = [
         safe_link(label, alert.annotations.get(name, ""))
         for alert in alerts
         for name, label in _LINK_ANNOTATIONS
     ]
     candidates += [safe_link("expression", alert.generator_url) for alert in alerts]
-    candidates.append(safe_link("Alertmanager", external_url))
     return unique_links(candidates)
