@@ -123,7 +123,7 @@ def test_traces_are_kept_seven_days() -> None:
 
 @pytest.mark.parametrize("path", YAML_FILES, ids=lambda path: str(path.relative_to(CONFIG)))
 def test_configs_bind_only_known_ports(path: Path) -> None:
-    """What a config binds on all addresses is a port of that service in docker-compose.yml, or on loopback."""
+    """What a config binds on all addresses is a port that docker-compose.yml gives to that service."""
     component = path.relative_to(CONFIG).parts[0]
     text = path.read_text(encoding="utf-8")
     bound = {int(port) for port in re.findall(r"0\.0\.0\.0:(\d+)", text)}

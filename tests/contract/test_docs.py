@@ -1,6 +1,7 @@
 """Every command, make target, setting, metric and alert is documented; a failure names what is missing."""
 
 import importlib
+import inspect
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,21 +22,22 @@ def docs() -> str:
     return "\n".join(page.read_text(encoding="utf-8") for page in pages if page.is_file())
 
 
-def undocumented(names: Iterable[str], docs: str) -> list[str]:
-    """The names that do not occur as whole words in the documents."""
-    return [name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", docs)]
+def check_documented(names: Iterable[str], docs: str) -> None:
+    """Fail with the names that do not occur as whole words in the documents."""
+    missing = [name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", docs)]
+    if missing:
+        pytest.fail(f"not in README.md, CONTRIBUTING.md or docs/: {', '.join(missing)}", pytrace=False)
 
 
 def test_every_command_is_documented(docs: str) -> None:
     """`firedrill <command>` for each command of the CLI."""
-    from typer.main import get_command  # noqa: PLC0415  # the CLI is read here only
-
     from firedrill.cli import app  # noqa: PLC0415
+    from typer.main import get_command  # noqa: PLC0415  # the CLI is read here only
 
     commands = getattr(get_command(app), "commands", {})
     names = [name for name, command in commands.items() if not command.hidden]
     assert names
-    assert not undocumented((f"firedrill {name}" for name in names), docs)
+    check_documented((f"firedrill {name}" for name in names), docs)
 
 
 def test_every_make_target_is_documented(docs: str) -> None:
@@ -43,13 +45,13 @@ def test_every_make_target_is_documented(docs: str) -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z-]+):.*## ", text, re.M)
     assert targets
-    assert not undocumented((f"make {name}" for name in targets), docs)
+    check_documented((f"make {name}" for name in targets), docs)
 
 
 def test_every_setting_is_documented(docs: str) -> None:
     """Each setting of .env.example occurs in the documents."""
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
-    assert not undocumented(re.findall(r"^([A-Z][A-Z0-9_]*)=", text, re.M), docs)
+    check_documented(re.findall(r"^([A-Z][A-Z0-9_]*)=", text, re.M), docs)
 
 
 @pytest.mark.parametrize("service", SLICES)
@@ -58,10 +60,13 @@ def test_every_metric_is_documented(docs: str, service: str) -> None:
     module = importlib.import_module(f"services.{service}.signals")
     metrics = Metrics()
     own = {family.name for family in metrics.registry.collect()}
-    module.Signals(metrics, clock=lambda: 0.0)
+    takes_clock = "clock" in inspect.signature(module.Signals).parameters
+    module.Signals(metrics, **({"clock": lambda: 0.0} if takes_clock else {}))
     families = [family for family in metrics.registry.collect() if family.name not in own]
     names = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
-    assert not undocumented(sorted(names), docs)
+    expected = yaml.safe_load((ROOT / "tests/contract/expected_signals.yaml").read_text(encoding="utf-8"))
+    names |= set(expected["services"].get(service, {}).get("metrics", ()))  # gauges without a value yet too
+    check_documented(sorted(names), docs)
 
 
 def test_every_alert_is_documented(docs: str) -> None:
@@ -75,7 +80,7 @@ def test_every_alert_is_documented(docs: str) -> None:
         if "alert" in rule
     ]
     assert alerts
-    assert not undocumented(sorted(alerts), docs)
+    check_documented(sorted(alerts), docs)
 
 
 def test_every_fault_is_documented(docs: str) -> None:
@@ -86,7 +91,7 @@ def test_every_fault_is_documented(docs: str) -> None:
         for fault in importlib.import_module(f"services.{path.parent.name}.faults").FAULTS
     ]
     assert names
-    assert not undocumented(names, docs)
+    check_documented(names, docs)
 
 
 def test_readme_is_short(docs: str) -> None:
