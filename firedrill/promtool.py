@@ -56,7 +56,7 @@ def receivers(file: Path, labels: Mapping[str, str]) -> list[str]:
 
 
 def render(template_file: Path, text: str, data: Path) -> str:
-    """`text` rendered with the templates of a file and the notification in `data` (JSON), by Alertmanager's code."""
+    """`text` rendered with the templates of a file for the notification in `data`, by Alertmanager."""
     arguments = [f"--template.glob={template_file}", f"--template.text={text}", f"--template.data={data}"]
     return _checked("amtool", ["template", "render", *arguments], template_file.name)
 

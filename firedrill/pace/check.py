@@ -1,4 +1,4 @@
-"""`firedrill pace check`: rules, Prometheus's and Alertmanager's config, at both paces, by their own tools."""
+"""`firedrill pace check`: rules, prometheus.yml and alertmanager.yml at both paces, by their own tools."""
 
 import shutil
 import tempfile

@@ -83,7 +83,7 @@ def _next(expression: str, position: int, *, inside: bool) -> Token:
 def scale_expression(
     expression: str, *, scale_range: Callable[[int], int], scale_other: Callable[[int], int]
 ) -> str:
-    """The expression at demo pace: ranges by `scale_range`, steps and offsets by `scale_other` (milliseconds).
+    """The expression at demo pace: ranges by `scale_range`, steps and offsets by `scale_other` (in ms).
 
     `# demo_threshold: N` and `# demo_range: D` replace the one number that is compared, or the one
     range, on their own line, and are dropped. Raises PromqlError on a duration used as a number, on

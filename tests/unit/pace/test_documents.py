@@ -56,7 +56,7 @@ def test_labels_and_annotations_are_not_touched() -> None:
 
 def test_an_alias_is_divided_once() -> None:
     """Two rules that share a duration by anchor get a tenth of it, not a hundredth."""
-    text = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: x, for: &f 5m}\n  - {alert: B, expr: x, for: *f}\n"
+    text = "groups:\n- {name: g, rules: [{alert: A, expr: x, for: &f 5m}, {alert: B, expr: x, for: *f}]}\n"
     assert [rule["for"] for rule in yaml.safe_load(pace_file(RULES, text, "demo"))["groups"][0]["rules"]] == [
         "30s",
         "30s",
@@ -95,15 +95,19 @@ def test_broken_yaml_is_one_clear_error() -> None:
 def test_prometheus_scrapes_and_evaluates_ten_times_as_often() -> None:
     """Globally and for each job; what has no pace stays."""
     text = (
-        "global: {scrape_interval: 15s, scrape_timeout: 10s, evaluation_interval: 15s, external_labels: {a: 5m}}\n"
+        "global: {scrape_interval: 15s, scrape_timeout: 10s, evaluation_interval: 15s,\n"
+        "  external_labels: {a: 5m}}\n"
         "scrape_configs:\n- {job_name: j, scrape_interval: 5s, sample_limit: 100}\n"
     )
     assert yaml.safe_load(pace_file(Path("prometheus.yml"), text, "demo")) == {
         "global": {
-            "scrape_interval": "1s500ms", "scrape_timeout": "1s", "evaluation_interval": "1s500ms", "external_labels": {"a": "5m"},
+            "scrape_interval": "1s500ms",
+            "scrape_timeout": "1s",
+            "evaluation_interval": "1s500ms",
+            "external_labels": {"a": "5m"},
         },
         "scrape_configs": [{"job_name": "j", "scrape_interval": "500ms", "sample_limit": 100}],
-    }  # fmt: skip
+    }
 
 
 def test_a_job_scraped_more_slowly_than_ranges_allow_is_refused() -> None:
@@ -123,9 +127,14 @@ def test_alertmanager_is_divided_everywhere_in_the_tree() -> None:
     demo = yaml.safe_load(pace_file(Path("alertmanager.yml"), text, "demo"))
     assert demo["global"] == {"resolve_timeout": "30s", "smtp_from": "a@b"}
     assert demo["route"] == {
-        "receiver": "a", "group_wait": "1s", "group_interval": "30s", "repeat_interval": "24m",
-        "routes": [{"receiver": "b", "group_wait": "3s", "routes": [{"receiver": "c", "repeat_interval": "3m"}]}],
-    }  # fmt: skip
+        "receiver": "a",
+        "group_wait": "1s",
+        "group_interval": "30s",
+        "repeat_interval": "24m",
+        "routes": [
+            {"receiver": "b", "group_wait": "3s", "routes": [{"receiver": "c", "repeat_interval": "3m"}]}
+        ],
+    }
     assert demo["receivers"] == [{"name": "a", "webhook_configs": [{"url": "http://x", "timeout": "10s"}]}]
 
 

@@ -97,9 +97,9 @@ def test_refuses_what_it_does_not_understand(rule: str, reason: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["x", "job:y:rate5m", "[5m]", "[1h:5m]", " ", "\n", "(", ")", '"[5m]"', "'a\\'b'", "`[`", "# [5m]\n", "1e3", "0.5", " > ", "{a=~\"b\"}",
-     " offset 5m", " and ", "+", " by ", ","]
-)  # fmt: skip
+    ["x", "job:y:rate5m", "[5m]", "[1h:5m]", " ", "\n", "(", ")", '"[5m]"', "'a\\'b'", "`[`", "# [5m]\n"]
+    + ["1e3", "0.5", " > ", '{a=~"b"}', " offset 5m", " and ", "+", " by ", ","]
+)
 
 
 @given(st.lists(PIECES).map("".join))

@@ -1,0 +1,230 @@
+"""The lower bound of a drill: the least time in which the loaded rule can fire and clear on the ideal series.
+
+The rule itself is run by promtool on counters that grow as the drill says, so the bound knows of windows,
+floors and `for` what Prometheus knows. A fault does not wait for a scrape and a scrape not for an evaluation:
+how much of either is waited for depends on luck. So the series are laid out with the fault (and the heal) at
+several moments between two scrapes, evaluations fall on the scrapes, and the best case is taken: `fires` and
+`drains` are the least possible. With bad luck a whole scrape and a whole evaluation come on top: `usual`.
+"""
+
+import json
+import math
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from firedrill import promtool
+from firedrill.errors import CheckFailed
+from firedrill.pace import format_duration, longest_range, parse_duration
+
+from .model import Drill, IdealSeries
+from .ports import LoadedRule, Timings
+
+PHASES = 5  # moments between two scrapes at which the fault is tried; the best case is found within a fifth
+_STATE = re.compile(r'alertstate="(\w+)"')
+_TIME = re.compile(r"time: (\w+),")
+
+
+@dataclass(frozen=True)
+class History:
+    """What the window holds when the fault comes: requests a second before and during the drill's traffic."""
+
+    background_rate: float
+    traffic_rate: float
+    traffic_seconds: float
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Seconds. `crosses`, `fires`: fault to condition true, to firing; `drains`: heal to no longer firing.
+
+    None means that the ideal series never get there: the drill cannot pass.
+    """
+
+    scrape: float
+    evaluation: float
+    for_seconds: float
+    group_wait: float
+    group_interval: float
+    crosses: float | None
+    fires: float | None
+    drains: float | None
+
+    @property
+    def notified(self) -> float | None:
+        """Fault to firing notice, at the least."""
+        return None if self.fires is None else self.fires + self.group_wait
+
+    @property
+    def usual(self) -> float | None:
+        """The same with a whole scrape and a whole evaluation waited for."""
+        return None if self.notified is None else self.notified + self.scrape + self.evaluation
+
+    @property
+    def cleared(self) -> float | None:
+        """Heal to resolved notice, at the least: Alertmanager speaks again only every group_interval.
+
+        Its ticks count from the firing notice, and the heal follows that at once in the best case.
+        """
+        if self.drains is None:
+            return None
+        return max(1, math.ceil(self.drains / self.group_interval)) * self.group_interval
+
+    @property
+    def usual_cleared(self) -> float | None:
+        """The same with a whole scrape and a whole evaluation waited for; often one tick later."""
+        if self.drains is None:
+            return None
+        late = self.drains + self.scrape + self.evaluation
+        return max(1, math.ceil(late / self.group_interval)) * self.group_interval
+
+
+def lower_bound(drill: Drill, rule: LoadedRule, timings: Timings, history: History) -> Bound:
+    """The bound of `drill` for the rule as it is loaded. Raises CheckFailed when promtool cannot run it."""
+    course = _Course(drill, rule, timings, history)
+    crosses, fires = course.until("pending", "firing")
+    drains = None if fires is None else course.until_quiet(fires)
+    return Bound(
+        scrape=timings.scrape,
+        evaluation=rule.evaluation_seconds,
+        for_seconds=rule.for_seconds,
+        group_wait=timings.group_wait,
+        group_interval=timings.group_interval,
+        crosses=crosses,
+        fires=fires,
+        drains=drains,
+    )
+
+
+class _Course:
+    """The ideal series and what promtool says of them; times are seconds from the series' start."""
+
+    def __init__(self, drill: Drill, rule: LoadedRule, timings: Timings, history: History) -> None:
+        self._drill, self._rule, self._timings = drill, rule, timings
+        self._window = longest_range(rule.expression) / 1000 + 4 * timings.scrape
+        self._history = replace(history, traffic_seconds=min(history.traffic_seconds, self._window))
+        self._shifts = [timings.scrape * phase / PHASES for phase in range(PHASES)]
+        self._fault = self._up(self._window + timings.scrape)  # on a scrape; the shifts lie before it
+
+    def until(self, *states: str) -> tuple[float | None, ...]:
+        """Least seconds from the fault until the alert is in each of `states`, or further."""
+        horizon = self._window + self._rule.for_seconds
+        runs = [(self._fault - shift, math.inf) for shift in self._shifts]
+        seen = self._states(runs, self._fault, horizon)
+        return tuple(
+            min(
+                (
+                    at - run[0]
+                    for run, found in zip(runs, seen, strict=True)
+                    for at in found
+                    if _reached(found[at], state)
+                ),
+                default=None,
+            )
+            for state in states
+        )
+
+    def until_quiet(self, fires: float) -> float | None:
+        """Least seconds from a heal, right after the firing notice, until the alert fires no more."""
+        heal = self._up(self._fault + fires + self._timings.group_wait)
+        runs = [(self._fault, heal - shift) for shift in self._shifts]
+        seen = self._states(runs, heal, self._window)
+        last = self._moments(heal, self._window)[-1]
+        quiet = [
+            max((at for at in found if found[at] == "firing"), default=heal - self._rule.evaluation_seconds)
+            - run[1]
+            for run, found in zip(runs, seen, strict=True)
+            if found.get(last) != "firing"
+        ]
+        return min(quiet) + self._rule.evaluation_seconds if quiet else None
+
+    def _up(self, at: float) -> float:
+        """The first scrape at or after `at`; a scrape is where an evaluation is, too."""
+        step = max(self._timings.scrape, self._rule.evaluation_seconds)
+        return math.ceil(at / step) * step
+
+    def _moments(self, start: float, horizon: float) -> list[float]:
+        step = self._rule.evaluation_seconds
+        return [start + step * index for index in range(math.ceil(horizon / step) + 1)]
+
+    def _states(
+        self, runs: Sequence[tuple[float, float]], start: float, horizon: float
+    ) -> list[dict[float, str]]:
+        """For each (fault, heal): the alert's state at the evaluations from `start` on, where it has one."""
+        moments = self._moments(start, horizon)
+        count = math.ceil((start + horizon) / self._timings.scrape) + 1
+        labels = {"alertname": self._drill.alert, **self._drill.labels}
+        selector = ", ".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
+        asked = [{"expr": f"ALERTS{{{selector}}}", "eval_time": _text(at)} for at in moments]
+        tests = [
+            {
+                "interval": _text(self._timings.scrape),
+                "input_series": [
+                    {"series": one.series, "values": self._values(one, fault, heal, count)}
+                    for one in self._drill.ideal
+                ],
+                "promql_expr_test": asked,  # each expects nothing, so promtool reports what there is
+            }
+            for fault, heal in runs
+        ]
+        return [_parsed(case.failures) for case in _run(self._rule, tests)]
+
+    def _values(self, series: IdealSeries, fault: float, heal: float, count: int) -> str:
+        """The counter at each scrape: the integral of its rate."""
+        history = self._history
+        began = fault - history.traffic_seconds
+        both = history.background_rate + history.traffic_rate
+        pieces = (
+            (0.0, began, history.background_rate * series.healthy),
+            (began, fault, both * series.healthy),
+            (fault, heal, both * series.faulty),
+            (heal, math.inf, both * series.healthy),
+        )
+        return " ".join(f"{_grown(pieces, index * self._timings.scrape):.6f}" for index in range(count))
+
+
+def _reached(state: str, wanted: str) -> bool:
+    return state in {"firing", wanted}
+
+
+def _grown(pieces: Sequence[tuple[float, float, float]], at: float) -> float:
+    return sum(rate * (min(at, end) - start) for start, end, rate in pieces if at > start)
+
+
+def _text(seconds: float) -> str:
+    return format_duration(round(seconds * 1000))
+
+
+def _run(rule: LoadedRule, tests: Sequence[object]) -> list[promtool.Case]:
+    with tempfile.TemporaryDirectory(prefix="firedrill-bound-") as folder:
+        Path(folder, "alerts.yml").write_text(rule.rule_file, "utf-8")
+        document = {
+            "rule_files": ["alerts.yml"],
+            "evaluation_interval": _text(rule.evaluation_seconds),
+            "tests": tests,
+        }
+        file = Path(folder, "ideal_test.yml")
+        file.write_text(yaml.dump(document, Dumper=_NoAliases, sort_keys=False, width=10_000), "utf-8")
+        return promtool.run_tests(file)
+
+
+class _NoAliases(yaml.SafeDumper):
+    """Writes a list that several tests share in each of them."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _parsed(failures: Sequence[str]) -> dict[float, str]:
+    """The alert's state by evaluation, from promtool's report of each sample that was not expected."""
+    found: dict[float, str] = {}
+    for failure in failures:
+        at, states = _TIME.search(failure), _STATE.findall(failure.rpartition("got:")[2])
+        if at is None or not states:
+            raise CheckFailed("promtool's answer on the ideal series cannot be read", failure, "report this")
+        found[parse_duration(at[1]) / 1000] = "firing" if "firing" in states else "pending"
+    return found

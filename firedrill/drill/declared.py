@@ -1,0 +1,122 @@
+"""Reads the drills.yml of every slice and refuses what is unknown or missing in it by name."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from firedrill.errors import TopologyError, UsageError
+from firedrill.pace import PACES, PromqlError, pace_expression, seconds
+
+from .model import Deadlines, Drill, Fault, IdealSeries, Notice, Signal, TrafficPlan
+
+_KEYS = {"alert", "fault", "traffic", "signal", "ideal", "deadlines", "notifies", "also_expected"}
+
+
+def drill_files(project: Path) -> list[Path]:
+    """Every slice's drills.yml, the platform's included."""
+    return sorted(project.glob("services/*/drills.yml")) + sorted(project.glob("config/platform/drills.yml"))
+
+
+def declared_drills(project: Path) -> list[Drill]:
+    """Every drill of the project, in the order of slices. Raises TopologyError that names file and drill."""
+    return [drill for file in drill_files(project) for drill in read_drills(file)]
+
+
+def chosen(drills: Iterable[Drill], names: Iterable[str]) -> list[Drill]:
+    """The drills of the alerts `names`, each `Alert` or `slice/Alert`. Raises UsageError for an unknown one."""
+    known = list(drills)
+    found = []
+    for name in names:
+        matching = [drill for drill in known if name in {drill.alert, f"{drill.slice}/{drill.alert}"}]
+        if not matching:
+            there = ", ".join(f"{drill.slice}/{drill.alert}" for drill in known)
+            raise UsageError(f"there is no drill for {name!r}", f"drills: {there}", "make drill NAME=<alert>")
+        if len(matching) > 1:
+            there = ", ".join(f"{drill.slice}/{drill.alert}" for drill in matching)
+            raise UsageError(f"{name!r} is the name of several drills", there, "name the slice too")
+        found.append(matching[0])
+    return found
+
+
+def read_drills(file: Path) -> list[Drill]:
+    """The drills of one file, joined with the labels of their rules in the alerts.yml beside it."""
+    document = _yaml(file)
+    labels = rule_labels(file.with_name("alerts.yml"))
+    if (
+        not isinstance(document, dict)
+        or set(document) != {"drills"}
+        or not isinstance(document["drills"], list)
+    ):
+        raise _refusal(file, "the file", "it must hold one list, drills")
+    drills = []
+    for entry in document["drills"]:
+        name = str(entry.get("alert", "without alert")) if isinstance(entry, dict) else "that is no mapping"
+        try:
+            drills.append(_drill(file, entry, labels))
+        except KeyError as error:
+            raise _refusal(file, f"drill {name}", f"it lacks {error.args[0]}") from None
+        except (TypeError, ValueError, AttributeError) as error:
+            raise _refusal(file, f"drill {name}", str(error)) from None
+    return drills
+
+
+def rule_labels(alerts_file: Path) -> dict[str, dict[str, str]]:
+    """Alert names of a rule file with their static labels."""
+    document = _yaml(alerts_file)
+    return {
+        rule["alert"]: {k: str(v) for k, v in rule.get("labels", {}).items() if "{{" not in str(v)}
+        for group in document["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+
+
+def _drill(file: Path, entry: Mapping[str, Any], labels: Mapping[str, Mapping[str, str]]) -> Drill:
+    if unknown := set(entry) - _KEYS:
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
+    alert = str(entry["alert"])
+    if alert not in labels:
+        raise ValueError("no rule in alerts.yml has that name")
+    traffic, signal = dict(entry["traffic"]), dict(entry["signal"])
+    for query in (traffic["arrives"], signal["query"]):
+        _paced(query)
+    return Drill(
+        alert=alert,
+        file=file,
+        labels=labels[alert],
+        fault=Fault(**{"parameters": {}, **entry["fault"]}),
+        traffic=TrafficPlan(**{**traffic, "rate": float(traffic["rate"])}),
+        signal=Signal(**{**signal, "above": float(signal["above"])}),
+        ideal=tuple(
+            IdealSeries(one["series"], float(one["healthy"]), float(one["faulty"])) for one in entry["ideal"]
+        ),
+        deadlines={pace: _deadlines(entry["deadlines"][pace]) for pace in PACES},
+        notices=tuple(Notice(**one) for one in entry["notifies"]),
+        also_expected=frozenset(entry.get("also_expected", ())),
+    )
+
+
+def _deadlines(entry: Mapping[str, str]) -> Deadlines:
+    return Deadlines(fire=seconds(entry["fire"]), clear=seconds(entry["clear"]))
+
+
+def _paced(query: str) -> None:
+    try:
+        pace_expression(query, "demo")
+    except PromqlError as error:
+        raise ValueError(f"the query {query!r} has no demo pace: {error}") from None
+
+
+def _yaml(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise TopologyError(
+            f"{file} cannot be read", " ".join(str(error).split()), "correct the file"
+        ) from None
+
+
+def _refusal(file: Path, where: str, why: str) -> TopologyError:
+    return TopologyError(f"{file}: {where} cannot be used", why, "see CONTRIBUTING.md, Add an alert")

@@ -1,0 +1,137 @@
+"""How a running drill looks: a live table on a terminal, plain lines otherwise."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from .bound import Bound
+from .model import Drill
+from .result import STEPS, Result, Step
+
+
+class Plain:
+    """One line for each step."""
+
+    def __init__(self, console: Console, drill: Drill, pace: str) -> None:
+        self._console = console
+        self._say(f"drill {drill.alert} ({drill.slice}), {pace} pace")
+
+    def __enter__(self) -> "Plain":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def waiting(self, step: str, deadline: float | None) -> None:
+        """Nothing: the line comes when the step is reached."""
+
+    def done(self, step: Step) -> None:
+        """The step with its time, beside the bound and the deadline."""
+        least = f", at the least {step.least:.1f} s" if step.least is not None else ""
+        deadline = f", deadline {step.deadline:.0f} s" if step.deadline is not None else ""
+        text = f"  {step.text}" if step.text else ""
+        self._say(f"  {step.name:<9}{step.seconds:7.1f} s after {step.since}{least}{deadline}{text}")
+
+    def note(self, text: str) -> None:
+        """A line of its own."""
+        self._say(f"  note: {text}")
+
+    def bound(self, bound: Bound) -> None:
+        """The terms of the lower bound."""
+        for line in bound_lines(bound):
+            self._say(f"  {line}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+class LiveTable:
+    """The same as a table that is drawn again while the drill runs."""
+
+    def __init__(self, console: Console, drill: Drill, pace: str) -> None:
+        self._title = f"{drill.alert} ({drill.slice}), {pace} pace"
+        self._steps: dict[str, Step] = {}
+        self._lines: list[str] = []
+        self._current, self._began = "", time.monotonic()
+        self._deadline: float | None = None
+        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
+
+    def __enter__(self) -> "LiveTable":
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def waiting(self, step: str, deadline: float | None) -> None:
+        """The step's row shows the time that passes."""
+        self._current, self._began, self._deadline = step, time.monotonic(), deadline
+
+    def done(self, step: Step) -> None:
+        """The step's row shows its time."""
+        self._steps[step.name] = step
+        self._current = ""
+
+    def note(self, text: str) -> None:
+        """A line under the table."""
+        self._lines.append(f"note: {text}")
+
+    def bound(self, bound: Bound) -> None:
+        """The terms of the lower bound, under the table."""
+        self._lines.extend(bound_lines(bound))
+
+    def _draw(self) -> Table:
+        table = Table(
+            title=self._title, title_justify="left", caption="\n".join(self._lines), caption_justify="left"
+        )
+        for heading in ("step", "measured", "at the least", "deadline", ""):
+            table.add_column(heading, justify="left" if heading in {"step", ""} else "right")
+        for name in STEPS:
+            table.add_row(*self._row(name))
+        return table
+
+    def _row(self, name: str) -> tuple[str, ...]:
+        step = self._steps.get(name)
+        if step:
+            least = f"{step.least:.1f} s" if step.least is not None else ""
+            deadline = f"{step.deadline:.0f} s" if step.deadline is not None else ""
+            return (name, f"{step.seconds:.1f} s", least, deadline, step.text)
+        if name == self._current:
+            passed = time.monotonic() - self._began
+            left = f"{max(0.0, self._deadline - passed):.0f} s left" if self._deadline is not None else ""
+            return (name, f"… {passed:.0f} s", "", left, "")
+        return (name, "", "", "", "")
+
+
+def bound_lines(bound: Bound) -> list[str]:
+    """The lower bound with its terms."""
+    if bound.fires is None or bound.crosses is None or bound.notified is None or bound.usual is None:
+        return ["lower bound: none, the rule never fires on the ideal series"]
+    lines = [
+        f"lower bound {bound.notified:.1f} s: {bound.crosses:.1f} until the window is over the threshold, "
+        f"{bound.fires - bound.crosses:.1f} for, {bound.group_wait:g} group_wait; "
+        f"up to {bound.usual:.1f} s with one scrape ({bound.scrape:g}) and one evaluation "
+        f"({bound.evaluation:g}) waited for in full"
+    ]
+    if bound.drains is None or bound.cleared is None or bound.usual_cleared is None:
+        return [*lines, "to clear: never on the ideal series"]
+    late = (
+        f", or {bound.usual_cleared:g} with one scrape and one evaluation"
+        if bound.usual_cleared > bound.cleared
+        else ""
+    )
+    return [
+        *lines,
+        f"to clear {bound.cleared:g} s: {bound.drains:.1f} until the window has drained, "
+        f"told at the next group_interval ({bound.group_interval:g}){late}",
+    ]
+
+
+def result_lines(result: Result) -> list[str]:
+    """What stands at the end."""
+    return [result.line()] if result.passed else [result.line(), result.failure]

@@ -1,0 +1,301 @@
+"""The running stack as a drill sees it: Prometheus, Alertmanager, inbox, fault routes and traffic."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import yaml
+
+from firedrill.clients import Backend, Prometheus, Refused, Unreachable, open_http
+from firedrill.errors import CheckFailed, EnvironmentProblem
+from firedrill.pace import format_duration, seconds
+
+from .model import Drill, Fault
+from .ports import ActiveAlert, LoadedRule, Message, RunningTraffic, Surroundings
+
+_STOP_SECONDS = 15.0
+_ROUTE_DEFAULTS = {"group_wait": "30s", "group_interval": "5m"}  # Alertmanager's own
+
+
+class RunningStack(Protocol):
+    """The part of firedrill.stack.Stack that drills use."""
+
+    @property
+    def runtime(self) -> str: ...
+    @property
+    def pace(self) -> str: ...
+    @property
+    def root(self) -> Path: ...
+    @property
+    def settings(self) -> Mapping[str, str]: ...
+    def url(self, service: str, container_port: int | None = None) -> str: ...
+
+
+def surroundings(stack: RunningStack, http: httpx.Client | None = None) -> Surroundings:
+    """Everything that a drill needs, of the running stack. Raises EnvironmentProblem without FAULTS_TOKEN."""
+    client = http or open_http()
+    return Surroundings(
+        metrics=LiveMetrics(stack.url("prometheus"), http=client),
+        notifier=LiveNotifier(stack.url("alertmanager"), http=client),
+        inbox=LiveInbox(stack.url("inbox"), http=client),
+        faults=LiveFaults(stack, http=client),
+        traffic=LiveTraffic(stack),
+        clock=WallClock(),
+    )
+
+
+class WallClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+
+class LiveMetrics:
+    """Prometheus's HTTP API."""
+
+    def __init__(self, base_url: str, *, http: httpx.Client) -> None:
+        self._prometheus = Prometheus(base_url, http=http)
+
+    def active(self) -> Sequence[ActiveAlert]:
+        """Every pending and firing alert."""
+        alerts = self._prometheus.get("/api/v1/alerts")["data"]["alerts"]
+        return [
+            ActiveAlert(
+                one["labels"].get("alertname", ""), one["labels"], one["state"], _unix(one["activeAt"])
+            )
+            for one in alerts
+        ]
+
+    def value(self, promql: str) -> float | None:
+        """The sum of an instant query's samples, None when there is none."""
+        return self._prometheus.query(promql).total()
+
+    def rule(self, drill: Drill) -> LoadedRule:
+        """The loaded rule of the drill's alert. Raises CheckFailed when there is none."""
+        groups = self._prometheus.get("/api/v1/rules")["data"]["groups"]
+        for group in groups:
+            for rule in group["rules"]:
+                labels = rule.get("labels") or {}
+                same = all(labels.get(name) == value for name, value in drill.labels.items())
+                if rule["type"] == "alerting" and rule["name"] == drill.alert and same:
+                    siblings = [one for one in groups if one["file"] == group["file"]]
+                    text = yaml.safe_dump({"groups": [_group(one) for one in siblings]}, width=10_000)
+                    return LoadedRule(rule["query"], float(rule["duration"]), float(group["interval"]), text)
+        raise CheckFailed(
+            f"Prometheus has no rule {drill.alert} with the labels of {drill.slice}'s alerts.yml",
+            "it runs other rules than those of this checkout",
+            "firedrill down, then firedrill up",
+        )
+
+    def scrape_seconds(self) -> float:
+        """Seconds between two scrapes, of the running configuration."""
+        config = yaml.safe_load(self._prometheus.get("/api/v1/status/config")["data"]["yaml"])
+        return seconds(str(config["global"]["scrape_interval"]))
+
+
+def _group(group: Mapping[str, Any]) -> dict[str, object]:
+    """A loaded group as one of a rule file."""
+    return {
+        "name": group["name"],
+        "interval": _duration(group["interval"]),
+        "rules": [_rule(rule) for rule in group["rules"]],
+    }
+
+
+def _rule(rule: Mapping[str, Any]) -> dict[str, object]:
+    found: dict[str, object] = {"expr": rule["query"], "labels": rule.get("labels") or {}}
+    if rule["type"] == "recording":
+        return {"record": rule["name"], **found}
+    times = {"for": rule["duration"], "keep_firing_for": rule.get("keepFiringFor") or 0}
+    return {"alert": rule["name"], **found, **{name: _duration(value) for name, value in times.items()}}
+
+
+def _duration(value: float) -> str:
+    return format_duration(round(float(value) * 1000))
+
+
+class LiveNotifier(Backend):
+    """Alertmanager's HTTP API."""
+
+    def __init__(self, base_url: str, *, http: httpx.Client) -> None:
+        super().__init__("Alertmanager", base_url, http=http)
+
+    def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
+        """group_wait and group_interval, in seconds, of the route that an alert with `labels` takes."""
+        config = yaml.safe_load(self.get("/api/v2/status")["config"]["original"])
+        times = route_times(config["route"], labels)
+        return seconds(times["group_wait"]), seconds(times["group_interval"])
+
+
+def route_times(route: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, str]:
+    """The group times of the first route of the tree that takes `labels`, inherited from its parents.
+
+    Raises CheckFailed for a matcher in a form that is not known here.
+    """
+    times = {name: str(route.get(name, default)) for name, default in _ROUTE_DEFAULTS.items()}
+    for child in route.get("routes") or ():
+        if all(_matches(str(one), labels) for one in child.get("matchers") or ()):
+            return route_times({**times, **child}, labels)
+    return times
+
+
+def _matches(matcher: str, labels: Mapping[str, str]) -> bool:
+    found = re.fullmatch(r'\s*(\w+)\s*(=~|!~|!=|=)\s*"?([^"]*)"?\s*', matcher)
+    if not found:
+        raise CheckFailed(
+            f"the matcher {matcher!r} cannot be read", 'it is not like name="value"', "write it so"
+        )
+    name, operator, value = found.groups()
+    is_there = labels.get(name, "")
+    equal = bool(re.fullmatch(value, is_there)) if "~" in operator else is_there == value
+    return equal != operator.startswith("!")
+
+
+class LiveInbox(Backend):
+    """The inbox's JSON API."""
+
+    def __init__(self, base_url: str, *, http: httpx.Client) -> None:
+        super().__init__("the inbox", base_url, http=http)
+
+    def messages(self, *, since: float) -> Sequence[Message]:
+        """What came after `since` (unix seconds), newest first."""
+        found = self.get("/api/v1/messages", {"since": since, "limit": 1000})["messages"]
+        return [
+            Message(
+                kind=one["kind"],
+                receiver=one["receiver"],
+                channel=str(one["channel"] or "").removeprefix("#"),
+                received_at=float(one["received_at"]),
+                status=one["status"],
+                alertname=one["alertname"] or "",
+                labels=one["labels"],
+                title=one.get("title") or "",
+            )
+            for one in found
+        ]
+
+
+class LiveFaults:
+    """PUT and DELETE on the /faults routes of the services."""
+
+    def __init__(self, stack: RunningStack, *, http: httpx.Client) -> None:
+        self._stack, self._http = stack, http
+        token = stack.settings.get("FAULTS_TOKEN", "")
+        if not token:
+            raise EnvironmentProblem(
+                "drills cannot inject faults", "FAULTS_TOKEN is empty", "firedrill up makes one in .env"
+            )
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def set(self, fault: Fault, *, ttl_seconds: int) -> None:
+        """Set the fault; it ends by itself after `ttl_seconds`."""
+        self._send("PUT", fault, {"parameters": dict(fault.parameters), "ttl_seconds": ttl_seconds})
+
+    def clear(self, fault: Fault) -> None:
+        """Heal. No error when it is not set."""
+        self._send("DELETE", fault, None)
+
+    def _send(self, method: str, fault: Fault, body: object) -> None:
+        url = f"{self._stack.url(fault.service)}/faults/{fault.name}"
+        try:
+            answer = self._http.request(method, url, json=body, headers=self._headers)
+        except httpx.HTTPError as error:
+            why = f"{method} {url}: {error or type(error).__name__}"
+            raise Unreachable(
+                f"{fault.service} does not take its fault", why, "see `firedrill status`"
+            ) from error
+        if not answer.is_success:
+            raise Refused(
+                f"{fault.service} refused the fault {fault.name}",
+                f"{method} {url}: HTTP {answer.status_code} {answer.text[:300]}",
+                "compare FAULTS_ENABLED and FAULTS_TOKEN in .env with the running stack; firedrill up again",
+            )
+
+
+class LiveTraffic:
+    """`python -m loadtest.drill` as a process of its own."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self._stack = stack
+
+    def start(self, target: str, *, rate: float, seconds: float) -> RunningTraffic:
+        """`rate` requests a second for at most `seconds`."""
+        command = [
+            sys.executable,
+            "-m",
+            "loadtest.drill",
+            "--target",
+            target,
+            "--url",
+            self._stack.url(target),
+        ]
+        return TrafficProcess(
+            [*command, "--rate", f"{rate:g}", "--seconds", f"{seconds:g}"],
+            folder=Path(__file__).resolve().parents[2],
+        )
+
+
+class TrafficProcess:
+    """A load generator that ends on SIGTERM and then prints a JSON summary."""
+
+    def __init__(self, command: Sequence[str], *, folder: Path) -> None:
+        self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")  # noqa: SIM115 - closed by stop()
+        self._summary: Mapping[str, object] | None = None
+        # A session of its own: Ctrl-C reaches the drill alone, which then heals first and stops this.
+        self._process = subprocess.Popen(
+            list(command), cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
+        )  # fmt: skip
+
+    def ended(self) -> str | None:
+        """Why it has ended by itself, None while it runs."""
+        code = self._process.poll()
+        return None if code is None else f"it ended with code {code}; {self._said()}"
+
+    def stop(self) -> Mapping[str, object]:
+        """End it and return its summary; a second call returns the same."""
+        if self._summary is None:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGTERM)
+            try:
+                output, _ = self._process.communicate(timeout=_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                output, _ = self._process.communicate()
+            self._summary = _summary(output)
+            self._errors.close()
+        return self._summary
+
+    def _said(self) -> str:
+        self._errors.seek(0)
+        return " ".join(self._errors.read().split())[-300:] or "it said nothing"
+
+
+def _summary(output: str) -> Mapping[str, object]:
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    try:
+        found = json.loads(lines[-1]) if lines else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _unix(text: str) -> float:
+    """Unix seconds of Go's RFC 3339, whose fractions may have nine digits."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()

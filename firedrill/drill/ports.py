@@ -1,0 +1,129 @@
+"""What a drill needs of the running stack, so that tests can stand in for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .model import Drill, Fault
+
+
+@dataclass(frozen=True)
+class ActiveAlert:
+    """An alert as Prometheus holds it: `state` is pending or firing, `active_at` unix seconds."""
+
+    name: str
+    labels: Mapping[str, str]
+    state: str
+    active_at: float
+
+
+@dataclass(frozen=True)
+class LoadedRule:
+    """The rule that Prometheus runs: times in seconds, and the groups of its file as a rule file's text."""
+
+    expression: str
+    for_seconds: float
+    evaluation_seconds: float
+    rule_file: str
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What else shapes the time from fault to notice, in seconds, as the running components have it."""
+
+    scrape: float
+    group_wait: float
+    group_interval: float
+
+
+@dataclass(frozen=True)
+class Message:
+    """A notification in the inbox; `received_at` in unix seconds, `channel` without #."""
+
+    kind: str
+    receiver: str
+    channel: str
+    received_at: float
+    status: str
+    alertname: str
+    labels: Mapping[str, str]
+    title: str
+
+
+class Metrics(Protocol):
+    """Prometheus."""
+
+    def active(self) -> Sequence[ActiveAlert]:
+        """Every pending and firing alert."""
+
+    def value(self, promql: str) -> float | None:
+        """The sum of an instant query's samples, None when there is none."""
+
+    def rule(self, drill: Drill) -> LoadedRule:
+        """The loaded rule of the drill's alert. Raises CheckFailed when there is none."""
+
+    def scrape_seconds(self) -> float:
+        """Seconds between two scrapes."""
+
+
+class Notifier(Protocol):
+    """Alertmanager's timings."""
+
+    def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
+        """group_wait and group_interval, in seconds, of the route that an alert with `labels` takes."""
+
+
+class Inbox(Protocol):
+    """Where notifications arrive."""
+
+    def messages(self, *, since: float) -> Sequence[Message]:
+        """What came after `since` (unix seconds)."""
+
+
+class FaultSwitch(Protocol):
+    """The fault routes of the services."""
+
+    def set(self, fault: Fault, *, ttl_seconds: int) -> None:
+        """Set the fault; it ends by itself after `ttl_seconds`."""
+
+    def clear(self, fault: Fault) -> None:
+        """Heal. No error when it is not set."""
+
+
+class RunningTraffic(Protocol):
+    """Traffic that has been started."""
+
+    def ended(self) -> str | None:
+        """Why it has ended by itself, None while it runs."""
+
+    def stop(self) -> Mapping[str, object]:
+        """End it and return its summary; a second call returns the same."""
+
+
+class Traffic(Protocol):
+    """Starts traffic."""
+
+    def start(self, target: str, *, rate: float, seconds: float) -> RunningTraffic:
+        """`rate` requests a second for at most `seconds`."""
+
+
+class Clock(Protocol):
+    """Time, so that tests need none."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """All of the above."""
+
+    metrics: Metrics
+    notifier: Notifier
+    inbox: Inbox
+    faults: FaultSwitch
+    traffic: Traffic
+    clock: Clock
