@@ -64,4 +64,4 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def _joined(kind: str, lines: list[str]) -> Block:
-    return Block(kind, "\n".join(lines) if kind == "code" else " ".join(lines))
+    return Block(kind, "\n".join(lines).rstrip("\n") if kind == "code" else " ".join(lines))

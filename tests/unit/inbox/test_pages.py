@@ -1,0 +1,162 @@
+"""The pages: all text is shown as text, nothing is loaded from outside, runbooks stay in their folder."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from services.inbox.page import cards, still_firing
+from services.inbox.runbooks import Block, blocks
+from services.inbox.settings import Settings, SettingsError
+
+pytestmark = pytest.mark.anyio
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+async def test_empty_page_says_what_to_do(inbox: httpx.AsyncClient) -> None:
+    """Without messages the page names the command that makes one."""
+    page = await inbox.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "No messages yet" in page.text
+    assert "make drill" in page.text
+
+
+async def test_text_is_escaped_everywhere(
+    inbox: httpx.AsyncClient, webhook: dict[str, Any], slack: dict[str, Any]
+) -> None:
+    """HTML in any field of a message is shown, not obeyed."""
+    alert = webhook["alerts"][0]
+    alert["labels"] |= {"alertname": EVIL, "severity": EVIL, EVIL: EVIL}
+    alert["annotations"] |= {"summary": EVIL, "description": EVIL, "runbook_url": f"http://a.example/{EVIL}"}
+    webhook["commonLabels"]["severity"] = EVIL
+    alert["startsAt"] = EVIL
+    slack["attachments"][0] |= {"title": EVIL, "text": EVIL, "fields": [{"title": EVIL, "value": EVIL}]}
+    assert (await inbox.post("/webhook/a", json=webhook)).status_code == 200
+    assert (await inbox.post("/slack/a", json=slack)).status_code == 200
+    page = (await inbox.get("/")).text
+    assert page.count("<script") == 1  # the page's own
+    assert "<img" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 8
+
+
+async def test_only_web_links_are_links(inbox: httpx.AsyncClient, webhook: dict[str, Any]) -> None:
+    """A javascript:, data: or file: address is not made clickable."""
+    alert = webhook["alerts"][0]
+    alert["annotations"] |= {"runbook_url": "javascript:alert(1)", "dashboard_url": " data:text/html,x"}
+    alert["generatorURL"] = "file:///etc/passwd"
+    await inbox.post("/webhook/a", json=webhook)
+    assert (await inbox.get("/api/v1/messages/1")).json()["links"] == []
+    page = (await inbox.get("/")).text
+    assert not re.search(r'href="\s*(javascript|data:text|file)', page)
+
+
+async def test_page_asks_for_nothing_outside(inbox: httpx.AsyncClient, webhook: dict[str, Any]) -> None:
+    """The policy forbids everything but the page's own style and script, each with this answer's nonce."""
+    await inbox.post("/webhook/a", json=webhook)
+    first, second = await inbox.get("/"), await inbox.get("/")
+    policy = first.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    nonces = set(re.findall(r'nonce="([^"]+)"', first.text))
+    assert len(nonces) == 1
+    assert f"'nonce-{nonces.pop()}'" in policy
+    assert second.headers["content-security-policy"] != policy
+    assert not re.search(r"""(src|@import|url\()\s*=?\s*["']?(https?:)?//""", first.text)
+
+
+async def test_firing_and_resolved_are_told_in_words(
+    inbox: httpx.AsyncClient, webhook: dict[str, Any], slack: dict[str, Any]
+) -> None:
+    """Status and severity stand as text, links are there, newest first, and the filter shows one status."""
+    await inbox.post("/webhook/a", json=webhook)
+    page = (await inbox.get("/")).text
+    assert "FIRING NOW:" in page
+    assert "FIRING · critical" in page
+    for label in ("runbook", "dashboard", "expression"):
+        assert f">{label}</a>" in page
+    webhook["status"] = webhook["alerts"][0]["status"] = "resolved"
+    await inbox.post("/webhook/a", json=webhook)
+    page = (await inbox.get("/")).text
+    assert "Nothing is firing" in page
+    assert page.index("RESOLVED · critical") < page.index("FIRING · critical")
+    assert "RESOLVED · critical" not in (await inbox.get("/?status=firing")).text
+
+
+async def test_one_notice_by_two_ways_is_one_card(
+    inbox: httpx.AsyncClient, webhook: dict[str, Any], slack: dict[str, Any]
+) -> None:
+    """What came as webhook and to Slack at once is shown once, with the webhook's detail."""
+    await inbox.post("/slack/a", json=slack)
+    await inbox.post("/webhook/a", json=webhook)
+    page = (await inbox.get("/")).text
+    assert page.count("<article") == 1
+    assert "slack and webhook" in page
+    assert "Judgment executions fail" in page
+    await inbox.post("/webhook/a", json=webhook)
+    assert (await inbox.get("/")).text.count("<article") == 2
+
+
+async def test_no_messages_no_cards() -> None:
+    """Nothing gives nothing."""
+    assert cards([]) == []
+    assert still_firing([]) == []
+
+
+async def test_runbook_page(inbox: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The runbook of a slice is shown as a page, escaped; one that does not exist is a 404 that says so."""
+    folder = tmp_path / "runbooks" / "judgment" / "runbooks"
+    folder.mkdir(parents=True)
+    (folder / "Alert.md").write_text(
+        "# Alert\n\n## Meaning\n\nIt is `bad` & <script>.\n\n```promql\nup == 0\n```\n"
+    )
+    page = await inbox.get("/runbooks/judgment/Alert")
+    assert page.status_code == 200
+    assert "<code>bad</code> &amp; &lt;script&gt;." in page.text
+    assert "<pre>up == 0</pre>" in page.text
+    missing = await inbox.get("/runbooks/judgment/Other")
+    assert missing.status_code == 404
+    assert "judgment/Other" in missing.text
+
+
+@pytest.mark.parametrize(
+    "path", ["..%2f..%2fetc/passwd", "judgment/..%2fAlert", "judgment/.", "a%00b/x", "%2e%2e/x"]
+)
+async def test_runbooks_stay_in_their_folder(inbox: httpx.AsyncClient, tmp_path: Path, path: str) -> None:
+    """No path leads out of the runbooks."""
+    folder = tmp_path / "runbooks" / "judgment"
+    (folder / "runbooks").mkdir(parents=True)
+    (folder / "Alert.md").write_text("secret")
+    answer = await inbox.get(f"/runbooks/{path}")
+    assert answer.status_code == 404
+    assert "secret" not in answer.text
+
+
+def test_blocks_of_a_runbook() -> None:
+    """Headings, paragraphs over several lines, items, steps and code, even if the last fence is open."""
+    text = "# T\none\ntwo\n- a\n  b\n- c\n1. d\n\n```\nx\n\n y\n```\nend\n```\nopen"
+    assert list(blocks(text)) == [
+        Block("heading", "T", 1),
+        Block("paragraph", "one two"),
+        Block("item", "a b"),
+        Block("item", "c"),
+        Block("step", "1. d"),
+        Block("code", "x\n\n y"),
+        Block("paragraph", "end"),
+        Block("code", "open"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "100001", "1e3", "9" * 50, "٣"])
+def test_wrong_number_of_messages_is_explained(text: str) -> None:
+    """A bad INBOX_MAX_MESSAGES names itself and says what would do."""
+    with pytest.raises(SettingsError, match=r"INBOX_MAX_MESSAGES.*use a number"):
+        Settings.from_environment({"INBOX_MAX_MESSAGES": text})
+
+
+def test_settings_by_default() -> None:
+    """A thousand messages, and the runbooks of the slices beside this one."""
+    settings = Settings.from_environment({"INBOX_DATA": "/somewhere"})
+    assert (settings.max_messages, settings.data) == (1000, Path("/somewhere"))
+    assert (settings.runbooks / "inbox" / "settings.py").is_file()
