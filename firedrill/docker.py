@@ -1,0 +1,173 @@
+"""The docker runtime: `docker compose` on the same file, with configs at the pace asked for."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from firedrill.errors import EnvironmentProblem, StartError
+from firedrill.local.configs import TARGETS
+from firedrill.local.layout import Layout
+from firedrill.local.programs import pacer
+from firedrill.local.records import Phase, ServiceState, read_json, write_json
+from firedrill.settings import Settings
+from firedrill.topology import Topology, read_topology
+
+ENGINE_SECONDS = 3.0
+COMPOSE_FILE = "docker-compose.yml"
+_PHASES: Mapping[str, Phase] = {
+    "running": "starting", "created": "waiting", "restarting": "failing", "exited": "stopped", "dead": "failing",
+    "paused": "held",
+}  # fmt: skip
+
+
+def engine_problem() -> str:
+    """Why docker cannot be used here, or nothing when it can."""
+    if shutil.which("docker") is None:
+        return "no docker command on PATH"
+    questions = {"info": "no docker engine answers", "compose version": "docker has no compose v2"}
+    for words, what in questions.items():
+        command = ["docker", *words.split()]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=ENGINE_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return f"{what} within {ENGINE_SECONDS:g} s"
+        if done.returncode:
+            return what
+    return ""
+
+
+def topology(project: Path, settings: Settings) -> Topology:
+    """The topology with docker's own defaults."""
+    return read_topology(project / COMPOSE_FILE, settings.values)
+
+
+def up(project: Path, settings: Settings, layout: Layout, console: Console) -> int:
+    """Start all containers and wait until they are healthy. Raises StartError."""
+    layout.make_folders()
+    folder = layout.root / "docker"
+    environ = paced_copies(project, settings, folder)
+    write_json(_marker(layout), {"pace": settings.pace})
+    command = _compose(project, "up", "--detach", "--wait", "--build")
+    done = subprocess.run(command, cwd=project, env={**settings.values, **environ, **_environ()}, check=False)
+    if done.returncode:
+        raise StartError(
+            "docker compose could not start everything",
+            f"it ended with code {done.returncode}; its own message stands above",
+            "docker compose ps, then docker compose logs NAME",
+        )
+    for service in topology(project, settings).services.values():
+        if service.hints.shows:
+            text = service.hints.shows
+            for port in service.ports:
+                text = text.replace(f"self:{port.container}", f"127.0.0.1:{port.host}")
+            console.print(f"  {text}", highlight=False)
+    return 0
+
+
+def paced_copies(project: Path, settings: Settings, folder: Path) -> dict[str, str]:
+    """Copies of config/ and of the rules at the pace asked for, and the variables that mount them."""
+    pace = pacer(settings.pace)
+    for name in ("config", "services"):
+        target = folder / name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(project / name, target, ignore=shutil.ignore_patterns("__pycache__", "*.py", "*.pyc"))
+        for path in target.rglob("*.yml"):
+            if path.parent.name == TARGETS:
+                continue
+            path.write_text(pace(path, path.read_text(encoding="utf-8")), encoding="utf-8")
+    resend = "6s" if settings.pace == "demo" else "1m"
+    return {
+        "CONFIG_DIR": str(folder / "config"), "RULES_DIR": str(folder / "services"),
+        "COLLECTOR_OVERLAY": "tempo", "RULES_RESEND_DELAY": resend,
+    }  # fmt: skip
+
+
+def down(project: Path, layout: Layout, *, volumes: bool = False) -> int:
+    """Stop and remove the containers; volumes stay unless they are named."""
+    words = ["down", "--volumes"] if volumes else ["down"]
+    code = subprocess.run(_compose(project, *words), cwd=project, check=False).returncode
+    if code == 0:
+        _marker(layout).unlink(missing_ok=True)
+    return code
+
+
+def read_marker(layout: Layout) -> str | None:
+    """The pace of the stack that docker runs for this project, or None when `up` did not start one."""
+    found = read_json(_marker(layout))
+    return str(found["pace"]) if isinstance(found, dict) and "pace" in found else None
+
+
+def states(project: Path) -> Mapping[str, ServiceState]:
+    """What `docker compose ps` says. Raises EnvironmentProblem when it cannot be asked."""
+    done = subprocess.run(
+        _compose(project, "ps", "--all", "--format", "json"),
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise EnvironmentProblem(
+            "docker compose ps failed", done.stderr.strip()[-300:], "start the docker engine"
+        )
+    text = done.stdout.strip()
+    entries = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+    return {str(entry["Service"]): _state(entry) for entry in entries}
+
+
+def stop_service(project: Path, name: str) -> None:
+    """Stop a container; `unless-stopped` does not bring it back."""
+    _run(project, "stop", name)
+
+
+def start_service(project: Path, name: str) -> None:
+    """Start it again."""
+    _run(project, "start", name)
+
+
+def logs(project: Path, names: Sequence[str], *, following: bool, lines: int) -> int:
+    """Hand over to docker compose logs."""
+    words = ["logs", f"--tail={lines}", *(["--follow"] if following else []), *names]
+    return subprocess.run(_compose(project, *words), cwd=project, check=False).returncode
+
+
+def _state(entry: Mapping[str, object]) -> ServiceState:
+    state, health = str(entry.get("State", "")), str(entry.get("Health", ""))
+    phase: Phase = _PHASES.get(state, "failing")
+    if state == "running" and health in {"", "healthy"}:
+        phase = "ready"
+    elif health == "unhealthy":
+        phase = "unready"
+    elif state == "exited" and entry.get("ExitCode") == 0:
+        phase = "finished"
+    return ServiceState(str(entry["Service"]), phase, detail=str(entry.get("Status", "")))
+
+
+def _run(project: Path, *words: str) -> None:
+    done = subprocess.run(_compose(project, *words), cwd=project, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StartError(
+            f"docker compose {' '.join(words)} failed", done.stderr.strip()[-300:], "docker compose ps"
+        )
+
+
+def _compose(project: Path, *words: str) -> list[str]:
+    return ["docker", "compose", "-f", str(project / COMPOSE_FILE), *words]
+
+
+def _environ() -> dict[str, str]:
+    names = {"PATH", "HOME"}
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if key in names or key.startswith(("DOCKER_", "COMPOSE_"))
+    }
+
+
+def _marker(layout: Layout) -> Path:
+    return layout.root / "docker.json"

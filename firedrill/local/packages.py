@@ -1,0 +1,75 @@
+"""Installs PostgreSQL and Redis with apt for root on Debian, without the servers that Debian would start."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from firedrill.errors import EnvironmentProblem
+from firedrill.local.system import Package
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
+_FORBID_START = "#!/bin/sh\nexit 101\n"
+_SETTING = re.compile(r"^#?\s*create_main_cluster\s*=.*$", re.MULTILINE)
+
+
+def can_install() -> bool:
+    """True where `install` can work: root, with apt."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install(packages: Sequence[Package], say: Callable[[str], None]) -> None:
+    """Install the packages; whatever was changed to keep their servers down is put back. Raises EnvironmentProblem."""
+    names = [package.debian for package in packages]
+    say(f"installing {' and '.join(package.server for package in packages)} with apt")
+    with _content(POLICY, _FORBID_START, mode=0o755):
+        _apt("update", "-qq")
+        if any(package.debian == "postgresql" for package in packages):
+            _apt("install", "-y", "-qq", "--no-install-recommends", "postgresql-common")
+            text = CREATE_CLUSTER.read_text(encoding="utf-8") if CREATE_CLUSTER.exists() else ""
+            off = "create_main_cluster = false"
+            changed = _SETTING.sub(off, text) if _SETTING.search(text) else f"{text}\n{off}\n"
+            with _content(CREATE_CLUSTER, changed, mode=0o644):
+                _apt("install", "-y", "-qq", "--no-install-recommends", *names)
+        else:
+            _apt("install", "-y", "-qq", "--no-install-recommends", *names)
+
+
+@contextmanager
+def _content(path: Path, text: str, *, mode: int) -> Iterator[None]:
+    """Give a file another content for a while."""
+    before = (path.read_bytes(), path.stat().st_mode & 0o777) if path.exists() else None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    try:
+        yield
+    finally:
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(before[0])
+            path.chmod(before[1])
+
+
+def _apt(*words: str) -> None:
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(
+        ["apt-get", *words],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()[-3:]
+        raise EnvironmentProblem(
+            f"apt-get {words[0]} failed",
+            " / ".join(said),
+            f"install by hand: apt-get install {' '.join(word for word in words[1:] if not word.startswith('-'))}",
+        )

@@ -1,0 +1,108 @@
+"""Which runtime runs the stack, docker or local, and the commands that both have."""
+
+import os
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from firedrill import docker
+from firedrill.errors import EnvironmentProblem, NotRunning
+from firedrill.local import commands
+from firedrill.local import start as local_start
+from firedrill.local.layout import project_root
+from firedrill.local.start import Site, running_state
+from firedrill.settings import Settings, read_settings
+
+
+def _site() -> Site:
+    return local_start.site(project_root(os.environ), os.environ)
+
+
+def up(console: Console, *, following: bool, quiet: bool) -> int:
+    """Start or follow, on the runtime that is asked for or found."""
+    where = _site()
+    settings = read_settings(where.project, os.environ, create=True)
+    chosen, why = choose(settings, local_runs=running_state(where.layout) is not None)
+    console.print(f"runtime: {chosen} ({why})", highlight=False)
+    if chosen == "docker":
+        return docker.up(where.project, settings, where.layout, console)
+    return commands.up(where, settings, console, following=following, quiet=quiet)
+
+
+def choose(settings: Settings, *, local_runs: bool) -> tuple[str, str]:
+    """docker or local, and why. Raises EnvironmentProblem when docker is asked for and not there."""
+    if settings.runtime == "local":
+        return "local", "RUNTIME=local"
+    if settings.runtime == "docker":
+        problem = docker.engine_problem()
+        if problem:
+            raise EnvironmentProblem(
+                "the docker runtime cannot be used here",
+                problem,
+                "start the engine, or run without it: make up RUNTIME=local",
+            )
+        return "docker", "RUNTIME=docker"
+    if local_runs:
+        return "local", "it runs already"
+    problem = docker.engine_problem()
+    return ("local", problem) if problem else ("docker", "an engine answers")
+
+
+def down(console: Console) -> int:
+    """Stop what runs, in either runtime."""
+    where = _site()
+    if docker.read_marker(where.layout) is not None:
+        return docker.down(where.project, where.layout)
+    return commands.down(where, console)
+
+
+def status(console: Console, *, as_json: bool) -> int:
+    """Show what runs."""
+    where = _site()
+    pace = docker.read_marker(where.layout)
+    if pace is None:
+        return commands.status(where, console, as_json=as_json)
+    for name, state in docker.states(where.project).items():
+        console.print(f"{name:16} {state.phase:10} {state.detail}", highlight=False)
+    return 0
+
+
+def logs(names: Sequence[str], *, following: bool, lines: int) -> int:
+    """Show logs."""
+    where = _site()
+    if docker.read_marker(where.layout) is not None:
+        return docker.logs(where.project, names, following=following, lines=lines)
+    return commands.logs(where, names, following=following, lines=lines)
+
+
+def steer(command: str, name: str, console: Console) -> int:
+    """Hold a service down (`hold`), or let it run again (`release`)."""
+    where = _site()
+    if docker.read_marker(where.layout) is not None:
+        act = docker.stop_service if command == "hold" else docker.start_service
+        act(where.project, name)
+        return 0
+    if running_state(where.layout) is None:
+        raise NotRunning("the stack is not running", todo="start it: make up")
+    return commands.steer(where, command, name, console)
+
+
+def doctor(console: Console) -> int:
+    """Show what would keep the stack from starting."""
+    where = _site()
+    return commands.doctor_table(where, read_settings(where.project, os.environ), console)
+
+
+def clean(console: Console) -> int:
+    """Stop and delete the data."""
+    where = _site()
+    if docker.read_marker(where.layout) is not None:
+        code = docker.down(where.project, where.layout, volumes=True)
+        if code:
+            return code
+    return commands.clean(where, console)
+
+
+def build(names: Sequence[str], console: Console, *, everything: bool) -> int:
+    """Build what is missing."""
+    return local_start.build(_site(), names, everything=everything, say=console.print)
