@@ -158,8 +158,16 @@ async def _parsed(request: Request, model: type[M]) -> M:
     except ValidationError as error:
         # Never the values themselves: they may be secret, and they may not be text that JSON can carry.
         found = error.errors(include_url=False, include_context=False, include_input=False)[:5]
-        told = "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'body'}: {e['msg']}" for e in found)
+        told = "; ".join(f"{_place(each['loc'])}: {_reason(each['msg'])}" for each in found)
         raise ClientError(422, "invalid_request", told[:500]) from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "body"
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def _body_of(model: type[BaseModel]) -> dict[str, Any]:

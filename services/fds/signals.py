@@ -162,7 +162,7 @@ class Signals:
             self.degraded.add(1, part)
         for run in event.runs:
             if run.failure == "timeout":
-                self._seldom(run.name, reason="timeout", waited_ms=round(run.seconds * 1000, 1))
+                self._seldom(DEGRADED, run.name, reason="timeout", waited_ms=round(run.seconds * 1000, 1))
 
     def failed(self, transaction_id: str, error: BaseException) -> None:
         """An evaluation could not be made or kept."""
@@ -170,18 +170,18 @@ class Signals:
 
     def engine_failed(self, name: EngineName, error: BaseException) -> None:
         """An engine raised."""
-        self._seldom(name, reason=f"{type(error).__name__}: {error}"[:200])
+        self._seldom(DEGRADED, name, reason=f"{type(error).__name__}: {error}"[:200])
 
     def velocity_unknown(self, error: BaseException) -> None:
         """The rule engine had to do without velocity."""
-        self._seldom(rules.VELOCITY, reason=str(error)[:200])
+        self._seldom(DEGRADED, rules.VELOCITY, reason=str(error)[:200])
 
-    def _seldom(self, part: str, **fields: object) -> None:
+    def _seldom(self, message: str, part: str, **fields: object) -> None:
         now = self._clock()
         if now < self._quiet_until.get(part, float("-inf")):
             self._untold[part] = self._untold.get(part, 0) + 1
             return
-        self._log.warning(DEGRADED, part=part, suppressed=self._untold.pop(part, 0), **fields)
+        self._log.warning(message, part=part, suppressed=self._untold.pop(part, 0), **fields)
         self._quiet_until[part] = now + QUIET_SECONDS
 
     def labelled(self, event: Labelled, measures: Measures) -> None:
@@ -211,7 +211,7 @@ class Signals:
 
     def unprepared(self, error: BaseException) -> None:
         """The tables could not be made yet."""
-        self._seldom("store", reason=str(error)[:200], note=UNPREPARED)
+        self._seldom(UNPREPARED, "store", reason=str(error)[:200])
 
     @contextmanager
     def evaluating(self, transaction_id: str) -> Iterator[Span]:

@@ -118,7 +118,9 @@ def _unprivileged() -> dict[str, Any]:
 
 
 async def _answers(port: int) -> bool:
-    connection = await asyncpg.connect(host="127.0.0.1", port=port, user="fds", database="postgres", timeout=2)
+    connection = await asyncpg.connect(
+        host="127.0.0.1", port=port, user="fds", database="postgres", timeout=2
+    )
     await connection.close()
     return True
 

@@ -84,8 +84,8 @@ def test_each_subject_has_counters_of_its_own(redis: Server) -> None:
 
     async def work(velocity: RedisVelocity) -> list[object]:
         await velocity.count(a_transaction(user_id="a", ip="192.0.2.1", card_id=None, amount=300_000.0))
-        counted = await velocity.count(a_transaction(user_id="a", ip="192.0.2.2", amount=200_000.0))
-        return [counted.user_per_minute, counted.card_per_minute, counted.ip_per_minute, counted.user_krw_per_hour]
+        seen = await velocity.count(a_transaction(user_id="a", ip="192.0.2.2", amount=200_000.0))
+        return [seen.user_per_minute, seen.card_per_minute, seen.ip_per_minute, seen.user_krw_per_hour]
 
     assert velocity_of(redis.url, work, lambda: 7_200_000.0) == [2, 0, 1, 500_000]
 

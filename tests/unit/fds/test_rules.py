@@ -61,16 +61,23 @@ def test_unknown_velocity_is_no_reason_to_fail() -> None:
     assert assessment.degraded == ("velocity",)
 
 
-@pytest.mark.parametrize("missing", ["country", "billing_country", "shipping_country", "account_age_days", "ip"])
+@pytest.mark.parametrize(
+    "missing", ["country", "billing_country", "shipping_country", "account_age_days", "ip"]
+)
 def test_what_is_unknown_is_not_held_against_the_payer(missing: str) -> None:
     """A caller that does not know a country makes no mismatch."""
     assert assess(a_transaction(**{missing: None}), CALM).score == 0.0
 
 
 @given(
-    st.floats(1, 1e10), st.floats(1, 1e10), st.sampled_from([None, 0, 3, 7, 400]), st.sampled_from(["KR", "US", "T1"])
+    st.floats(1, 1e10),
+    st.floats(1, 1e10),
+    st.sampled_from([None, 0, 3, 7, 400]),
+    st.sampled_from(["KR", "US", "T1"]),
 )
-def test_a_larger_amount_never_lowers_the_score(one: float, other: float, age: int | None, country: str) -> None:
+def test_a_larger_amount_never_lowers_the_score(
+    one: float, other: float, age: int | None, country: str
+) -> None:
     """Monotone in the amount, and never outside 0 to 100."""
     small, large = sorted((one, other))
     scores = [

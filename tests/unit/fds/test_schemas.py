@@ -42,7 +42,8 @@ def test_everything_arrives_in_the_domain() -> None:
     "values",
     [
         {"amount": 0}, {"amount": -5}, {"amount": "100"}, {"amount": True}, {"amount": None},
-        {"amount": 1e11}, {"amount": float("nan")}, {"amount": float("inf")}, {"amount": 10**400}, {"amount": [1]},
+        {"amount": 1e11}, {"amount": float("nan")}, {"amount": float("inf")}, {"amount": 10**400},
+        {"amount": [1]},
         {"transaction_id": ""}, {"transaction_id": "a b"}, {"transaction_id": "a\x00"}, {"transaction_id": 7},
         {"transaction_id": "x" * 65}, {"transaction_id": "a\n"}, {"user_id": "\x00"}, {"user_id": "u" * 129},
         {"user_id": ""}, {"ip": "999.1.1.1"}, {"ip": "localhost"}, {"ip": "1.2.3.4\n"}, {"ip": 5},
@@ -61,7 +62,8 @@ def test_nonsense_is_refused(values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"null", b"[]", b'"x"', b"{", b"\xff\xfe", b'{"transaction_id": "\\ud800"}', b"[" * 5000, b"1" * 5000,
+    [b"", b"null", b"[]", b'"x"', b"{", b"\xff\xfe", b'{"transaction_id": "\\ud800"}', b"[" * 5000,
+     b"1" * 5000,
      b'{"transaction_id":"t","user_id":"\\udfff","amount":1}'],
 )  # fmt: skip
 def test_bodies_that_are_no_payment_are_refused(body: bytes) -> None:

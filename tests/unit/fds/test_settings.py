@@ -1,0 +1,21 @@
+"""Settings from the environment."""
+
+import pytest
+
+from services.fds.settings import from_environment
+
+
+def test_the_environment_is_read_once() -> None:
+    """Names, defaults, and what the fault switch gets to see."""
+    settings = from_environment(
+        {"DATABASE_URL": "postgresql+asyncpg://u:secret@h/d", "SEED": "11", "FAULTS_TOKEN": "t", "HOME": "/"}
+    )
+    assert (settings.seed, settings.telemetry.service, settings.telemetry.system) == (11, "fds", "shopfds")
+    assert settings.faults == {"FAULTS_TOKEN": "t"}
+    assert "secret" not in repr(settings)
+
+
+def test_a_seed_that_is_no_number_is_refused_with_advice() -> None:
+    """What failed and where to correct it."""
+    with pytest.raises(ValueError, match=r"SEED must be a whole number, not 'x': correct it in \.env"):
+        from_environment({"SEED": "x"})
