@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
@@ -143,12 +143,25 @@ class BoundedStore:
         """As Store.find."""
         return await self._in_time(self._store.find(wanted))
 
-    async def _in_time(self, work: Awaitable[T]) -> T:
+    async def _in_time(self, work: Coroutine[None, None, T]) -> T:
+        """As a task, because the driver's own cleaning up after a hung statement may hang too."""
+        task = asyncio.create_task(work)
         try:
-            async with asyncio.timeout(self._seconds):
-                return await work
-        except TimeoutError as error:
-            raise StoreUnavailableError(f"no answer within {self._seconds:g} s") from error
+            done, _ = await asyncio.wait({task}, timeout=self._seconds)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if done:
+            return task.result()
+        task.add_done_callback(_forget)
+        task.cancel()
+        raise StoreUnavailableError(f"no answer within {self._seconds:g} s")
+
+
+def _forget(task: asyncio.Task[T]) -> None:
+    """Look at how an abandoned task ended, or asyncio would complain that nobody did."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _unavailable(error: Exception) -> StoreUnavailableError:
