@@ -39,7 +39,10 @@ def checked_url(url: str, *, resolve: Resolve | None = None) -> str:
     A service name may stand for any private address (a container network), never for a public one; a
     name that cannot be resolved passes only if it is a service name, as its container may not be up yet.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half an IPv6 address
+        parts = urlsplit("")
     if parts.scheme != "http" or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise _refusal("the target must look like http://127.0.0.1:8010")
     host = parts.hostname

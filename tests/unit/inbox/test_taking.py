@@ -150,7 +150,7 @@ async def test_metrics_of_taken_messages(inbox: httpx.AsyncClient, webhook: dict
     assert "inbox_messages_stored 1.0" in metrics
 
 
-_KEYS = "text attachments blocks channel fields actions title url version status alerts labels annotations receiver"
+_KEYS = "text attachments blocks channel fields actions title url version status alerts labels annotations"
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: (
