@@ -70,7 +70,9 @@ class Backend:
             raise Unreachable(f"{self.name} does not answer", why, "see `firedrill status`") from error
         if answer.is_success:
             return answer
-        raise Refused(f"{self.name} refused the request", _reason(answer), status=answer.status_code)
+        todo = f"correct the request, or see `firedrill logs {self.name.lower().split()[-1]}`"
+        what = f"{self.name} refused the request"
+        raise Refused(what, _reason(answer), todo, status=answer.status_code)
 
 
 def _reason(answer: httpx.Response) -> str:

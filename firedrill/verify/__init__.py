@@ -11,7 +11,7 @@ from firedrill.clients import open_http
 from firedrill.verify.check import Check, Outcome
 from firedrill.verify.plan import make_plan
 from firedrill.verify.report import Display, document, summary
-from firedrill.verify.run import Progress, Runner
+from firedrill.verify.run import PATIENCE_SECONDS, Progress, Runner
 from firedrill.verify.seams import RunningStack
 
 DEADLINE_SECONDS = 60.0
@@ -36,12 +36,15 @@ def verify(
     http: httpx.Client,
     console: Console | None = None,
     interval: float = 0.5,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> int:
     """Verify `stack` and print the result to `console`; 0 when all checks passed, 1 otherwise."""
     console = console or Console(markup=False, highlight=False)
     plan = make_plan(stack, http=http, since=time.time())
     progress = Progress(plan.checks)
-    runner = Runner(stack.state, deadline_seconds=deadline_seconds, interval=interval)
+    runner = Runner(
+        stack.state, deadline_seconds=deadline_seconds, patience_seconds=patience_seconds, interval=interval
+    )
     if json_wanted:
         outcomes = runner.run(plan.checks, progress)
         console.file.write(document(outcomes, plan.not_checked, seconds=runner.seconds()) + "\n")

@@ -1,6 +1,7 @@
 """How verify tells what it found: a live table or lines while it runs, a summary or JSON at the end."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -74,6 +75,8 @@ def summary(
         for one in outcomes:
             if one.result == "passed":
                 console.print(line_of(one), soft_wrap=True)
+    for cause, count in Counter(cause for one in failed for cause in one.causes).most_common():
+        console.print(Text(f"\n{clean(cause)}: {count} checks fail for it", style="bold red"), soft_wrap=True)
     for one in failed:
         console.print(Text(f"\nFAILED  {one.check}", style="bold red"), soft_wrap=True)
         rows = [("cause", cause) for cause in one.causes]

@@ -13,6 +13,9 @@ from firedrill.wait import TimedOut, poll_until
 UP = frozenset({"ready", "finished"})
 HELD = frozenset({"held", "stopped", "build failed"})
 
+# A check whose service is held is tried this long all the same: it then tells what it really misses.
+PATIENCE_SECONDS = 3.0
+
 States = Callable[[], Mapping[str, State]]
 
 
@@ -54,11 +57,12 @@ class Runner:
         states: States,
         *,
         deadline_seconds: float,
+        patience_seconds: float = PATIENCE_SECONDS,
         interval: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._interval, self._clock, self._pause = interval, clock, pause
+        self._patience, self._interval, self._clock, self._pause = patience_seconds, interval, clock, pause
         self._states, self._lock = states, threading.Lock()
         self._known: tuple[float, Mapping[str, State]] | None = None
         self._start = clock()
@@ -87,8 +91,8 @@ class Runner:
                 return found
             last = found
             progress.still_missing(check.name, found.what)
-            # Nobody brings a held service back while we wait: fail now, with its name.
-            return found if self._not_up(check, HELD) else None
+            # Nobody brings a held service back while we wait for the deadline.
+            return found if self.seconds() >= self._patience and self._not_up(check, HELD) else None
 
         try:
             found = poll_until(

@@ -68,12 +68,12 @@ def metrics(probe: Probe, prometheus: Prometheus, *, since: float) -> Seen | Mis
     if absent:
         what = f"absent from Prometheus: {_listed(absent)}"
         return Missing(
-            what, _query(_sums(absent, plan.job)), f"see `firedrill query 'up{{job=\"{plan.job}\"}}'`"
+            what, _query(_sums(absent[:3], plan.job)), f"see `firedrill query 'up{{job=\"{plan.job}\"}}'`"
         )
     if still:
         what = f"unmoved since verify began: {_listed(still)}"
         return Missing(
-            what, _query(_sums(still, plan.job)), "the scrape is late, or the service counts nothing"
+            what, _query(_sums(still[:3], plan.job)), "the scrape is late, or the service counts nothing"
         )
     return Seen(f"{len(names)} metrics, {len(plan.moving)} moved by the request")
 
@@ -171,7 +171,7 @@ def _opens(fitting: Sequence[Exemplar], store: TraceBackend, address: str) -> Se
 
 
 def _unanswered(probe: Probe) -> Missing:
-    return Missing("the service has not answered the request of verify", probe.curl())
+    return Missing(f"{probe.plan.service} has not answered the request of verify, see the check of that name")
 
 
 def _query(promql: str) -> str:

@@ -33,6 +33,7 @@ def run(world: Any, *, deadline: float = 0.3) -> Result:
             http=world.http(),
             console=Console(file=file, width=400, markup=False, highlight=False),
             interval=0.02,
+            patience_seconds=0.1,
         )
     checks = json.loads(machine.getvalue())["checks"]
     return Result(code, out.getvalue(), {one["check"]: one for one in checks if one["result"] == "failed"})
