@@ -15,12 +15,8 @@ from telemetry.clients import instrument_engine, instrument_httpx, instrument_re
 from telemetry.errors import install_error_handlers
 from telemetry.health import Check, install_health
 from telemetry.metrics import Metrics
-from telemetry.middleware import (
-    DEFAULT_MAX_BODY,
-    RequestMetricNames,
-    RequestMetrics,
-    TelemetryMiddleware,
-)
+from telemetry.middleware import DEFAULT_MAX_BODY, TelemetryMiddleware
+from telemetry.request_metrics import RequestMetricNames, RequestMetrics
 from telemetry.scope import Place, process_place
 from telemetry.settings import TelemetrySettings
 from telemetry.sinks import Sink
@@ -87,8 +83,7 @@ class Telemetry:
         lines_dropped = metrics.counter(
             "telemetry_log_lines_dropped_total", "Log lines that were lost, by reason.", ("reason",)
         )
-        reasons = ("queue_full", "write_failed", "encode_failed", "failed", "shutdown")
-        lines_dropped.preset(*((reason,) for reason in reasons))
+        lines_dropped.preset(*((reason,) for reason in logs.DROP_REASONS))
         pipeline = logs.configure(
             settings, sinks=sinks, dropped=lambda reason, count: lines_dropped.add(count, reason)
         )
@@ -113,6 +108,7 @@ class Telemetry:
         atexit.unregister(self.shutdown)
         self._provider.shutdown()
         self._pipeline.close()
+        self.metrics.close()
 
 
 def instrument(

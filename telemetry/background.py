@@ -75,7 +75,7 @@ class Background(Generic[T]):
         self._queue.append(item)
         if not self._wake.is_set():
             self._wake.set()
-        if waiting >= self._batch and not self._hurry.is_set():
+        if waiting + 1 >= self._batch and not self._hurry.is_set():
             self._hurry.set()
         return True
 
@@ -89,20 +89,21 @@ class Background(Generic[T]):
         self._wake.set()
         return mark.passed.wait(timeout_seconds)
 
-    def close(self, timeout_seconds: float, *, interrupt: Callable[[], None] | None = None) -> None:
+    def close(self, timeout_seconds: float, *, interrupt: Callable[[], None] | None = None) -> bool:
         """Refuse new items, handle the queued ones for at most `timeout_seconds`, count the rest.
 
-        `interrupt` is called when time ran out; it should make a blocked `handle` return.
+        `interrupt` is called when time ran out; it should make a blocked `handle` return. True when
+        the worker has ended.
         """
         if self._closed:
-            return
+            return not self._thread.is_alive()
         deadline = time.monotonic() + timeout_seconds
         self._closed = True
         self._hurry.set()
         self._wake.set()
         self._thread.join(timeout_seconds)
         if not self._thread.is_alive():
-            return
+            return True
         self._abandoned = True
         if interrupt is not None:
             interrupt()
@@ -112,6 +113,7 @@ class Background(Generic[T]):
             left += not isinstance(self._queue.popleft(), _Mark)
         if left:
             self._dropped("shutdown", left)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while True:

@@ -41,7 +41,9 @@ _CODES = {
 class ServiceError(Exception):
     """An answer with a status, a code for programs and a message for people."""
 
-    def __init__(self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -52,13 +54,15 @@ class ServiceError(Exception):
 class ClientError(ServiceError):
     """A 4xx answer; ValueError for any other status."""
 
-    def __init__(self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
         if not 400 <= status <= 499:
             raise ValueError(f"{status} is no client error")
         super().__init__(status, code, message, headers=headers)
 
 
-class Unavailable(ServiceError):
+class Unavailable(ServiceError):  # noqa: N818 - reads as what it says: raise Unavailable("the database")
     """A 503 answer: `what` cannot be reached; the client may try again after `retry_after` seconds."""
 
     def __init__(self, what: str, *, retry_after: float = 1.0) -> None:
@@ -83,7 +87,9 @@ def error_response(
         "request_id": scope.request_id if scope else "",
     }
     if details:
-        error["details"] = [{key: encodable(mask_text(text)) for key, text in each.items()} for each in details]
+        error["details"] = [
+            {key: encodable(mask_text(text)) for key, text in each.items()} for each in details
+        ]
     body = orjson.dumps({"error": error})
     return Response(body, status, headers=dict(headers or {}), media_type="application/json")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from opentelemetry.context import Context, attach, detach
@@ -11,13 +11,13 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
-from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import AnyValue, Attributes
 
 from telemetry.background import Background
 from telemetry.masking import mask_pair, mask_text
 
 CLOSE_SECONDS = 3.0
-_log = logging.getLogger("opentelemetry.export")  # under this name so that it is rate-limited too
+_log = logging.getLogger("opentelemetry.export")  # under this name it is rate-limited like the SDK's
 
 
 class Losses(Protocol):
@@ -31,8 +31,11 @@ class Losses(Protocol):
 
 
 class ExportQueue(SpanProcessor):
-    """Batches finished, sampled spans by OTEL_BSP_*, as the SDK's own processor does, but counts
-    what is lost and stops within `CLOSE_SECONDS` when the collector is dead."""
+    """Batches finished, sampled spans by OTEL_BSP_*, like the SDK's own processor.
+
+    That one neither tells what it drops nor stops in time when the collector is dead: its
+    `shutdown` may wait 30 s, and `force_flush` ignores its timeout (opentelemetry-python #4568).
+    """
 
     def __init__(self, exporter: SpanExporter, losses: Losses, otel: Mapping[str, str]) -> None:
         self._exporter = exporter
@@ -76,10 +79,10 @@ class ExportQueue(SpanProcessor):
     def _export(self, batch: list[ReadableSpan]) -> None:
         token = attach(Context())
         try:
-            with suppress_instrumentation():
+            with suppress_instrumentation():  # the exporter's own requests are no spans
                 result = self._exporter.export([mask_span(span) for span in batch])
         except Exception as error:  # an exporter's own boundary
-            _log.warning("Exporting spans failed: %s", mask_text(f"{type(error).__name__}: {error}"))
+            _log.warning("Exporting spans failed: %s: %s", type(error).__name__, error)
             result = SpanExportResult.FAILURE
         finally:
             detach(token)
@@ -102,13 +105,16 @@ def _number(otel: Mapping[str, str], name: str, default: int) -> int:
 
 def mask_span(span: ReadableSpan) -> ReadableSpan:
     """A copy of a finished span in which no text holds a secret."""
+    events = [
+        Event(mask_text(event.name), _masked(event.attributes), event.timestamp) for event in span.events
+    ]
     return ReadableSpan(
         name=mask_text(span.name),
         context=span.context,
         parent=span.parent,
         resource=span.resource,
         attributes=_masked(span.attributes),
-        events=[Event(mask_text(event.name), _masked(event.attributes), event.timestamp) for event in span.events],
+        events=events,
         links=[Link(link.context, _masked(link.attributes)) for link in span.links],
         kind=span.kind,
         status=_masked_status(span.status),
@@ -124,12 +130,16 @@ def _masked_status(status: Status) -> Status:
     return Status(status.status_code, mask_text(status.description))
 
 
-def _masked(attributes: Attributes) -> dict[str, object]:
-    return {key: _masked_attribute(key, value) for key, value in (attributes or {}).items()}
+def _masked(attributes: Attributes) -> dict[str, AnyValue]:
+    return {mask_text(key): _masked_attribute(key, value) for key, value in (attributes or {}).items()}
 
 
-def _masked_attribute(key: str, value: object) -> object:
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        masked = mask_pair(key, list(value))
-        return masked if isinstance(masked, str) else [item if type(item) is type(value[0]) else str(item) for item in masked]  # type: ignore[attr-defined]
-    return mask_pair(key, value)
+def _masked_attribute(key: str, value: AnyValue) -> AnyValue:
+    masked = mask_pair(key, value)
+    if isinstance(value, list | tuple) and isinstance(masked, list | tuple):
+        # An attribute's items are all of one type.
+        same = all(type(item) is type(old) for item, old in zip(masked, value, strict=False))
+        return [*masked] if same else [str(item) for item in masked]
+    if masked is None or isinstance(masked, str | bool | int | float):
+        return masked
+    return str(masked)

@@ -47,7 +47,7 @@ def install_health(
 
     async def is_ready(_: Request) -> Response:
         outcomes = await asyncio.gather(*(_outcome(check, check_seconds) for check in ready.values()))
-        checks = {name: outcome for name, outcome in zip(ready, outcomes, strict=True)}
+        checks = dict(zip(ready, outcomes, strict=True))
         failed = [name for name, outcome in checks.items() if outcome != "ok"]
         content = {"status": "unavailable" if failed else "ready", "failing": failed, "checks": checks}
         return _json(503 if failed else 200, content)

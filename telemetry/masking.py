@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Iterable
 from functools import lru_cache
 
 from telemetry import patterns
+from telemetry.secret_names import Kind, kind_of
 
-MASKED = patterns.MASKED
 MAX_TEXT = 16 * 1024
 """Longer texts are cut, after masking, so that hostile input costs bounded time."""
 _MARGIN = 1024
@@ -16,8 +16,10 @@ MAX_DEPTH = 12
 MAX_ITEMS = 2000
 TOO_DEEP = "***TOO_DEEP***"
 TOO_MANY = "***TOO_MANY***"
+UNREADABLE = "***UNREADABLE***"
 _CUT = "...[cut]"
-_BIG = 10**12  # a whole number of fewer digits is no card number
+_SHORT = 128  # masked texts up to this length are remembered
+_SMALLEST_CARD = 10**12
 
 
 class LogMasker:
@@ -25,13 +27,8 @@ class LogMasker:
 
     @staticmethod
     def mask_all(text: str) -> str:
-        """The text with every secret replaced; never raises, linear in the text's length."""
+        """The text with every secret replaced; never raises, in time linear in the text's length."""
         return mask_text(text)
-
-    @staticmethod
-    def mask_value(value: object) -> object:
-        """The same for nested values, see `mask_value`."""
-        return mask_value(value)
 
 
 def hash_user_id(text: object) -> str:
@@ -44,15 +41,12 @@ def hash_user_id(text: object) -> str:
 
 def mask_text(text: str) -> str:
     """See LogMasker.mask_all."""
-    if len(text) <= 128:
+    if len(text) <= _SHORT:
         return _mask_short(text)
     if len(text) <= MAX_TEXT:
         return patterns.mask(text)
-    return _cut(patterns.mask(text[: MAX_TEXT + _MARGIN]))
-
-
-def _cut(masked: str) -> str:
-    # The last bytes may hold half a secret, which no pattern knows: they go.
+    masked = patterns.mask(text[: MAX_TEXT + _MARGIN])
+    # The end may hold half a secret, which no pattern knows: it goes.
     return masked[: min(MAX_TEXT, max(0, len(masked) - _MARGIN))] + _CUT
 
 
@@ -61,18 +55,29 @@ def _mask_short(text: str) -> str:
     return patterns.mask(text)
 
 
+@lru_cache(maxsize=4096)
+def _kind(name: str) -> Kind | None:
+    return kind_of(name)
+
+
 def mask_value(value: object) -> object:
-    """A copy of any value, made of plain types only, with every secret replaced.
+    """A copy of any value, made of plain types only, with every secret replaced; never raises.
 
     Dictionaries and sequences are walked; the values of keys that name a secret are masked whole,
     and those of keys that name a user id are hashed. Cycles, depth and size are bounded.
     """
-    return _Walk().value(value)
+    try:
+        return _Walk().value(value, 0)
+    except Exception:  # any object's own code may have run
+        return UNREADABLE
 
 
 def mask_pair(key: str, value: object) -> object:
-    """The masked form of one value as it stands under `key`."""
-    return _Walk().pair(key, value, 0)
+    """The masked form of one value as it stands under `key`; never raises."""
+    try:
+        return _Walk().pair(key, value, 0)
+    except Exception:  # any object's own code may have run
+        return UNREADABLE
 
 
 class _Walk:
@@ -83,31 +88,32 @@ class _Walk:
     def __init__(self) -> None:
         self._left = MAX_ITEMS
 
-    def value(self, value: object, depth: int = 0) -> object:
-        if value is None or isinstance(value, bool | float):
+    def value(self, value: object, depth: int) -> object:  # noqa: PLR0911 - one line a type
+        if value is None or value is True or value is False or isinstance(value, float):
             return value
         if isinstance(value, str):
-            return mask_text(str(value))
+            return mask_text(str.__str__(value))
         if isinstance(value, int):
-            return _mask_int(int(value))
+            return _mask_int(int.__index__(value))
         if depth >= MAX_DEPTH:
             return TOO_DEEP
-        return self._compound(value, depth)
+        if isinstance(value, dict):
+            return self._mapping(value, depth)
+        if isinstance(value, tuple):
+            return tuple(self._items(value, depth))
+        if isinstance(value, list | set | frozenset):
+            return self._items(value, depth)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return mask_text(bytes(value[: MAX_TEXT * 2]).decode("utf-8", "replace"))
+        return self._other(value)
 
-    def _compound(self, value: object, depth: int) -> object:
+    def _other(self, value: object) -> object:
         try:
-            if isinstance(value, dict):
-                return self._mapping(value, depth)
-            if isinstance(value, list | tuple | set | frozenset):
-                return self._items(value, depth)
-            if isinstance(value, bytes | bytearray | memoryview):
-                return mask_text(bytes(value[: MAX_TEXT * 2]).decode("utf-8", "replace"))
             return mask_text(str(value))
-        except Exception as error:  # any object's own code may run here
-            return f"<{type(value).__name__}: unprintable, {type(error).__name__}>"
+        except Exception:  # the object's own __str__ failed: the values beside it are still good
+            return UNREADABLE
 
-    def _items(self, values: list[object] | tuple[object, ...] | set[object] | frozenset[object],
-               depth: int) -> list[object] | tuple[object, ...]:
+    def _items(self, values: Iterable[object], depth: int) -> list[object]:
         masked: list[object] = []
         for item in values:
             self._left -= 1
@@ -115,7 +121,7 @@ class _Walk:
                 masked.append(TOO_MANY)
                 break
             masked.append(self.value(item, depth + 1))
-        return tuple(masked) if isinstance(values, tuple) else masked
+        return masked
 
     def _mapping(self, values: dict[object, object], depth: int) -> dict[str, object]:
         masked: dict[str, object] = {}
@@ -124,7 +130,7 @@ class _Walk:
             if self._left < 0:
                 masked[TOO_MANY] = TOO_MANY
                 break
-            name = key if isinstance(key, str) else str(key)
+            name = str.__str__(key) if isinstance(key, str) else str(key)
             shown = mask_text(name)
             while shown in masked:
                 shown += "+"
@@ -132,41 +138,41 @@ class _Walk:
         return masked
 
     def pair(self, key: str, value: object, depth: int) -> object:
-        kind = key_kind(key)
-        if kind is None or value is None or isinstance(value, bool):
+        if value is None or value is True or value is False:
+            return value
+        kind = _kind(key if len(key) <= _SHORT else key[-_SHORT:])
+        if kind is None:
             return self.value(value, depth + 1)
-        return _BY_KEY[kind](self, value, depth)
+        return self._by_kind(kind, value, depth)
 
-    def as_id(self, value: object, depth: int) -> object:
-        if isinstance(value, str) and patterns.IDENTIFIER.fullmatch(value):
-            return str(value)
-        return self.value(value, depth + 1)
+    def _by_kind(self, kind: Kind, value: object, depth: int) -> object:
+        if kind is Kind.SECRET:
+            return patterns.MASKED
+        if kind is Kind.USER:
+            return hash_user_id(value) if isinstance(value, str | int) else patterns.MASKED
+        if kind is Kind.ID:
+            is_id = isinstance(value, str) and patterns.IDENTIFIER.fullmatch(value)
+            return value if is_id else self.value(value, depth + 1)
+        if kind is Kind.COUNT:
+            return value if isinstance(value, int | float) else patterns.MASKED
+        if not isinstance(value, str | int):
+            return self.value(value, depth + 1)
+        return _MARKERS[kind]
 
-    def as_count(self, value: object, depth: int) -> object:
-        return value if isinstance(value, int | float) else MASKED
+
+_MARKERS = {
+    Kind.EMAIL: patterns.EMAIL_MASKED,
+    Kind.PHONE: patterns.PHONE_MASKED,
+    Kind.CARD: patterns.CARD_MASKED,
+}
 
 
 def _mask_int(value: int) -> object:
-    if -_BIG < value < _BIG:
+    """A whole number; one that is a card number becomes text, and so does one of absurd length."""
+    if -_SMALLEST_CARD < value < _SMALLEST_CARD:
         return value
     if value.bit_length() > 256:
         return "***HUGE_NUMBER***"
     text = str(value)
-    return value if patterns.mask(text) == text else patterns.mask(text)
-
-
-_BY_KEY: dict[str, Callable[[_Walk, object, int], object]] = {
-    "secret": lambda walk, value, depth: MASKED,
-    "count": _Walk.as_count,
-    "user": lambda walk, value, depth: hash_user_id(value) if isinstance(value, str | int) else MASKED,
-    "id": _Walk.as_id,
-    "email": lambda walk, value, depth: patterns.EMAIL_MASKED if isinstance(value, str) else walk.value(value, depth + 1),
-    "phone": lambda walk, value, depth: patterns.PHONE_MASKED,
-    "card": lambda walk, value, depth: patterns.CARD_MASKED,
-}
-
-
-@lru_cache(maxsize=4096)
-def key_kind(key: str) -> str | None:
-    """What a key promises about its value: secret, count, user, id, email, phone, card or nothing."""
-    return patterns.key_kind(key[:256])
+    masked = patterns.mask(text)
+    return value if masked == text else masked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 import prometheus_client as prom
 from opentelemetry.trace import get_current_span
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from telemetry.quantiles import Quantiles
 
@@ -18,11 +20,12 @@ Label = str | int | bool
 AcrossWorkers = Literal["sum", "latest"]
 P = TypeVar("P", prom.Counter, prom.Gauge, prom.Histogram)
 
-_MULTIPROCESS_MODES: dict[AcrossWorkers, Literal["livesum", "mostrecent"]] = {
-    "sum": "livesum",
-    "latest": "mostrecent",
-}
+MAX_SERIES = 2000
+"""Series of one metric; beyond it label values that come from clients would fill the memory."""
+OVERFLOW = "overflow"
+_MAX_LABEL = 256
 _MAX_ACCEPT = 1024
+_MODES: dict[AcrossWorkers, Literal["livesum", "mostrecent"]] = {"sum": "livesum", "latest": "mostrecent"}
 
 
 def _exemplar() -> dict[str, str] | None:
@@ -33,55 +36,91 @@ def _exemplar() -> dict[str, str] | None:
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
 
 
-class _Family(Generic[P]):
-    """A metric and its children, kept by label values as given."""
+class _Children(Generic[P]):
+    """The children of a labelled metric, kept by label values as they were given."""
 
-    def __init__(self, parent: P, labels: Sequence[str]) -> None:
-        self._parent = parent
-        self._labelled = bool(labels)
+    def __init__(self, parent: P, name: str, labels: Sequence[str]) -> None:
+        self._parent: P = parent
+        self._name = name
+        self._labels = tuple(labels)
         self._children: dict[tuple[Label, ...], P] = {} if labels else {(): parent}
 
-    def child(self, values: tuple[Label, ...]) -> P:
-        """The child of these label values, in declared order; ValueError for a wrong number of them."""
+    def get(self, values: tuple[Label, ...]) -> P:
+        """The child of these values, in declared order; ValueError for a wrong number of them.
+
+        When a metric has MAX_SERIES series, new label values all share the series `overflow`.
+        """
         child = self._children.get(values)
-        if child is None:
-            if not self._labelled:
-                raise ValueError(f"{self._parent} has no labels, but got {values}")
-            child = self._children[values] = self._parent.labels(*values)
+        return child if child is not None else self._new(values)
+
+    def remove(self, values: tuple[Label, ...]) -> None:
+        """Take a series away."""
+        if self._children.pop(values, None) is not None:
+            self._parent.remove(*map(_clean, values))
+
+    def _new(self, values: tuple[Label, ...]) -> P:
+        if len(values) != len(self._labels):
+            raise ValueError(f"{self._name} has the labels {self._labels}, but got {values}")
+        if len(self._children) >= MAX_SERIES:
+            return self._parent.labels(*(OVERFLOW for _ in values))
+        child = self._children[values] = self._parent.labels(*map(_clean, values))
         return child
+
+
+def _clean(value: Label) -> str:
+    """A label value that can be exposed: lone surrogates would break every later exposition."""
+    return str(value)[:_MAX_LABEL].encode("utf-8", "replace").decode("utf-8")
+
+
+class Counter:
+    """A total that only grows."""
+
+    def __init__(self, parent: prom.Counter, name: str, labels: Sequence[str]) -> None:
+        self._child = _Children(parent, name, labels).get
+
+    def add(self, amount: float = 1, *values: Label) -> None:
+        """Add `amount` (at least 0) to the series of these label values."""
+        self._child(values).inc(amount, _exemplar())
 
     def preset(self, *series: Sequence[Label]) -> None:
         """Begin these series at 0."""
         for values in series or ((),):
-            self.child(tuple(values))
+            self._child(tuple(values))
 
 
-class Counter(_Family[prom.Counter]):
-    """A total that only grows."""
-
-    def add(self, amount: float = 1, *values: Label) -> None:
-        """Add `amount` (at least 0) to the series of these label values."""
-        self.child(values).inc(amount, _exemplar())
-
-
-class Histogram(_Family[prom.Histogram]):
+class Histogram:
     """Counts of values by bucket."""
+
+    def __init__(self, parent: prom.Histogram, name: str, labels: Sequence[str]) -> None:
+        self._child = _Children(parent, name, labels).get
 
     def observe(self, value: float, *values: Label) -> None:
         """Count `value` in the series of these label values."""
-        self.child(values).observe(value, _exemplar())
+        self._child(values).observe(value, _exemplar())
+
+    def preset(self, *series: Sequence[Label]) -> None:
+        """Begin these series at 0."""
+        for values in series or ((),):
+            self._child(tuple(values))
 
 
 class Gauge:
-    """A value that goes up and down; it has no sample before it is first set."""
+    """A value that goes up and down; a gauge without labels has no sample before it is first set."""
 
-    def __init__(self, make: Callable[[], prom.Gauge], forget: Callable[[prom.Gauge], None], *, labelled: bool):
+    def __init__(
+        self,
+        make: Callable[[], prom.Gauge],
+        registry: prom.CollectorRegistry,
+        labels: Sequence[str],
+        *,
+        several_workers: bool,
+    ) -> None:
         self._make = make
-        self._forget = forget
-        self._labelled = labelled
+        self._registry = registry
+        self._several_workers = several_workers
         self._lock = threading.Lock()
-        self._parent: prom.Gauge | None = make() if labelled else None
-        self._children: dict[tuple[Label, ...], prom.Gauge] = {}
+        self._labelled = _Children(make(), "gauge", labels) if labels else None
+        self._single: prom.Gauge | None = None
 
     def set(self, value: float, *values: Label) -> None:
         """Set the series of these label values."""
@@ -92,15 +131,16 @@ class Gauge:
         self._child(values).inc(amount)
 
     def remove(self, *values: Label) -> None:
-        """Take the series of these label values away; nothing happens when there is none."""
+        """Take the series of these label values away; with several workers it becomes 0 instead."""
+        if self._several_workers:
+            self._child(values).set(0)
+            return
         with self._lock:
-            child = self._children.pop(values, None)
-            if child is None:
-                return
-            if self._labelled and self._parent is not None:
-                self._parent.remove(*values)
-            else:
-                self._forget(child)
+            if self._labelled is not None:
+                self._labelled.remove(values)
+            elif self._single is not None:
+                self._registry.unregister(self._single)
+                self._single = None
 
     def preset(self, *series: Sequence[Label]) -> None:
         """Begin these series at 0."""
@@ -108,19 +148,16 @@ class Gauge:
             self._child(tuple(values))
 
     def _child(self, values: tuple[Label, ...]) -> prom.Gauge:
-        child = self._children.get(values)
-        return child if child is not None else self._new(values)
-
-    def _new(self, values: tuple[Label, ...]) -> prom.Gauge:
-        with self._lock:
-            if values not in self._children:
-                if self._parent is not None:
-                    self._children[values] = self._parent.labels(*values)
-                elif values:
-                    raise ValueError(f"this gauge has no labels, but got {values}")
-                else:
-                    self._children[values] = self._make()
-            return self._children[values]
+        if self._labelled is not None:
+            return self._labelled.get(values)
+        if values:
+            raise ValueError(f"this gauge has no labels, but got {values}")
+        if self._single is None:
+            with self._lock:
+                if self._single is None:
+                    self._single = self._make()
+                return self._single
+        return self._single
 
 
 class Metrics:
@@ -141,38 +178,43 @@ class Metrics:
             prom.ProcessCollector(registry=self.registry)
             prom.PlatformCollector(registry=self.registry)
             prom.GCCollector(registry=self.registry)
+        self._unread = self.counter("telemetry_gauge_reads_failed_total", "Gauges that could not be read.")
 
-    def counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Counter:  # noqa: A002
+    def counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Counter:
         """A counter; its name must end in _total, as it is exposed. ValueError otherwise."""
         if not name.endswith("_total"):
             raise ValueError(f"{name} is a counter, so its name must end in _total")
         self._claim(name)
-        return Counter(prom.Counter(name, help, labels, registry=self.registry), labels)
+        return Counter(prom.Counter(name, help, labels, registry=self.registry), name, labels)
 
     def histogram(
-        self, name: str, help: str, labels: Sequence[str] = (), *, buckets: Sequence[float]  # noqa: A002
+        self, name: str, help: str, labels: Sequence[str] = (), *, buckets: Sequence[float]
     ) -> Histogram:
         """A histogram with these upper bounds; +Inf is added."""
         self._claim(name)
         parent = prom.Histogram(name, help, labels, registry=self.registry, buckets=tuple(buckets))
-        return Histogram(parent, labels)
+        return Histogram(parent, name, labels)
 
     def gauge(
-        self, name: str, help: str, labels: Sequence[str] = (), *, across_workers: AcrossWorkers = "sum"  # noqa: A002
+        self, name: str, help: str, labels: Sequence[str] = (), *, across_workers: AcrossWorkers = "sum"
     ) -> Gauge:
-        """A gauge; `across_workers` says what several workers' values mean together."""
+        """A gauge; `across_workers` says what several workers' values mean together.
+
+        `latest` gauges can only be set, not added to, when there are several workers.
+        """
         self._claim(name)
+        mode = _MODES[across_workers]
 
         def make() -> prom.Gauge:
-            mode = _MULTIPROCESS_MODES[across_workers]
             return prom.Gauge(name, help, labels, registry=self.registry, multiprocess_mode=mode)
 
-        return Gauge(make, self.registry.unregister, labelled=bool(labels))
+        several = self._multiprocess_dir is not None
+        return Gauge(make, self.registry, labels, several_workers=several)
 
     def quantiles(
         self,
         name: str,
-        help: str,  # noqa: A002
+        help: str,
         *,
         quantiles: Sequence[float] = (0.5, 0.9, 0.95, 0.99),
         window_seconds: float = 60.0,
@@ -185,7 +227,7 @@ class Metrics:
         return made
 
     def before_expose(self, read: Callable[[], None]) -> None:
-        """Call `read` before each exposition, to set gauges from something that is only asked then."""
+        """Call `read` before each exposition (on another thread), to set gauges that are read then."""
         self._before.append(read)
 
     def expose(self, accept: str | None) -> tuple[bytes, str]:
@@ -194,26 +236,42 @@ class Metrics:
             try:
                 read()
             except Exception:  # a gauge that cannot be read must not hide all others
-                self._failed_reads().add(1)
-        registry = self.registry
-        if self._multiprocess_dir is not None:
-            registry = prom.CollectorRegistry()
-            MultiProcessCollector(registry, path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]
+                self._unread.add(1)
         try:
             encoder, content_type = choose_encoder((accept or "")[:_MAX_ACCEPT])
         except ValueError:  # an Accept header with a version that is none
             encoder, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
-        return encoder(registry), content_type
+        return encoder(self._readable()), content_type
+
+    def close(self) -> None:
+        """Withdraw this worker's share of summed gauges."""
+        if self._multiprocess_dir is not None:
+            mark_process_dead(os.getpid(), path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]
+
+    def _readable(self) -> prom.CollectorRegistry:
+        if self._multiprocess_dir is None:
+            return self.registry
+        _forget_dead_workers(self._multiprocess_dir)
+        together = prom.CollectorRegistry()
+        MultiProcessCollector(together, path=str(self._multiprocess_dir))  # type: ignore[no-untyped-call]
+        return together
 
     def _claim(self, name: str) -> None:
         if name in self._names:
             raise ValueError(f"{name} is declared twice: keep the first object and use it again")
         self._names.add(name)
 
-    def _failed_reads(self) -> Counter:
-        existing: Counter | None = getattr(self, "_failed", None)
-        if existing is None:
-            existing = self._failed = self.counter(
-                "telemetry_gauge_reads_failed_total", "Gauges that could not be read before an exposition."
-            )
-        return existing
+
+def _forget_dead_workers(folder: Path) -> None:
+    """A killed worker leaves its gauges behind; nobody else takes them away."""
+    for file in folder.glob("gauge_live*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if not pid.isdigit():
+            continue
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            with contextlib.suppress(FileNotFoundError):
+                file.unlink()
+        except PermissionError:
+            continue  # alive, and another user's

@@ -23,7 +23,7 @@ class Quantiles(Collector):
     def __init__(
         self,
         name: str,
-        help: str,  # noqa: A002 - the word of the exposition format
+        help: str,
         *,
         quantiles: Sequence[float],
         window_seconds: float,

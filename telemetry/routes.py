@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.routing import Mount
 
 UNKNOWN = "unknown"
 
@@ -45,7 +46,11 @@ class Routes:
             pattern = getattr(route, "path_regex", None)
             if template is None or pattern is None:
                 continue
-            if "{" not in template:
-                self._static.setdefault(template, template)
-            else:
-                self._dynamic.append((pattern, template.replace("/{path}", "") or "/"))
+            if isinstance(route.original_route, Mount):
+                template = route.path or "/"
+                self._dynamic.append((pattern, template))
+            elif "{" in template:
+                self._dynamic.append((pattern, template))
+            else:  # an earlier route with a parameter may take this path
+                earlier = next((name for known, name in self._dynamic if known.match(template)), template)
+                self._static.setdefault(template, earlier)

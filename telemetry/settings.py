@@ -77,9 +77,6 @@ def _otel_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], list[st
             continue
         warnings.append(f"{old} is an old name: set OTEL_EXPORTER_OTLP_ENDPOINT instead")
         otel.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", environ[old])
-    # The distro's own default protocol is gRPC, whose exporter is not installed here.
-    otel.setdefault("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-    otel.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     return otel, warnings
 
 

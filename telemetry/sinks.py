@@ -27,11 +27,31 @@ class Sink(Protocol):
         """Let go of what is held."""
 
 
+class _Writer:
+    """Writes to a descriptor; a line that was cut off does not spoil the next one."""
+
+    def __init__(self) -> None:
+        self._torn = False
+
+    def write(self, number: int, data: bytes) -> None:
+        """Write everything, or raise OSError."""
+        view = memoryview(b"\n" + data if self._torn else data)
+        self._torn = True
+        while view:
+            try:
+                view = view[os.write(number, view) :]
+            except BlockingIOError:  # made non-blocking by someone: wait for room, but not for ever
+                if not select.select([], [number], [], _STUCK_SECONDS)[1]:
+                    raise
+        self._torn = False
+
+
 class StdoutSink:
     """Standard output, written past Python's buffers."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
+        self._writer = _Writer()
 
     def write(self, lines: Sequence[bytes]) -> None:
         """See Sink."""
@@ -42,15 +62,15 @@ class StdoutSink:
             stream.write(b"".join(lines).decode("utf-8", "replace"))
             stream.flush()
             return
-        pieces = _pieces(lines) if stat.S_ISFIFO(os.fstat(number).st_mode) else [b"".join(lines)]
-        for piece in pieces:
-            _write_all(number, piece)
+        for piece in _pieces(lines) if stat.S_ISFIFO(os.fstat(number).st_mode) else [b"".join(lines)]:
+            self._writer.write(number, piece)
 
     def close(self) -> None:
         """Standard output stays open."""
 
 
 def _pieces(lines: Sequence[bytes]) -> list[bytes]:
+    """Whole lines together, as many as a pipe takes in one piece."""
     pieces: list[bytes] = []
     held: list[bytes] = []
     size = 0
@@ -64,16 +84,6 @@ def _pieces(lines: Sequence[bytes]) -> list[bytes]:
     return pieces
 
 
-def _write_all(number: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(number, view) :]
-        except BlockingIOError:  # someone made it non-blocking: wait for room, but not for ever
-            if not select.select([], [number], [], _STUCK_SECONDS)[1]:
-                raise
-
-
 class FileSink:
     """A file that is appended to, opened again when moved away, and rotated by size (one backup)."""
 
@@ -81,6 +91,7 @@ class FileSink:
         self._path = path
         self._max_bytes = max_bytes
         self._number: int | None = None
+        self._writer = _Writer()
 
     def write(self, lines: Sequence[bytes]) -> None:
         """See Sink."""
@@ -88,7 +99,7 @@ class FileSink:
         if os.fstat(number).st_size >= self._max_bytes:
             self._rotate(number)
             number = self._open()
-        _write_all(number, b"".join(lines))
+        self._writer.write(number, b"".join(lines))
 
     def close(self) -> None:
         """Close the file."""
@@ -105,6 +116,7 @@ class FileSink:
         return self._number
 
     def _is_current(self, number: int) -> bool:
+        """Whether the path still leads to the open file."""
         try:
             there = self._path.stat()
         except OSError:

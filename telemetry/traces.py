@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from importlib.metadata import entry_points
 from types import TracebackType
 
 from opentelemetry import trace
+from opentelemetry.context import attach, detach
 from opentelemetry.distro import OpenTelemetryDistro
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -18,6 +20,7 @@ from opentelemetry.trace import StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from telemetry.export import ExportQueue, Losses
+from telemetry.rendering import text_of
 from telemetry.scope import current_place
 from telemetry.settings import SettingsError, TelemetrySettings
 
@@ -42,9 +45,7 @@ class Span:
     def error(self, reason: BaseException | str) -> None:
         """Mark the span as failed, with the exception as an event or the text as its reason."""
         if isinstance(reason, BaseException):
-            self._span.record_exception(reason)
-            self._span.set_attribute("error.type", type(reason).__name__)
-            self._span.set_status(StatusCode.ERROR, f"{type(reason).__name__}: {reason}")
+            mark_failed(self._span, reason)
         else:
             self._span.set_status(StatusCode.ERROR, reason)
 
@@ -64,10 +65,19 @@ class Span:
         return f"{self._span.get_span_context().span_id:016x}"
 
 
+def mark_failed(span: trace.Span, error: BaseException) -> None:
+    """Record an exception on a span, with its type and its text as the reason; never raises."""
+    name = type(error).__name__
+    span.set_attribute("error.type", name)
+    span.set_status(StatusCode.ERROR, f"{name}: {text_of(error)}")
+    with contextlib.suppress(Exception):  # the SDK asks the exception for its text
+        span.record_exception(error)
+
+
 class _OpenSpan:
     """The context manager behind `span`; a class, because it is on the path of every request."""
 
-    __slots__ = ("_active", "_attributes", "_name", "_span")
+    __slots__ = ("_attributes", "_name", "_span", "_token")
 
     def __init__(self, name: str, attributes: Mapping[str, object]) -> None:
         self._name = name
@@ -77,10 +87,7 @@ class _OpenSpan:
         tracer = current_place().tracer or _NO_TRACER
         attributes = {key: _attribute(value) for key, value in self._attributes.items() if value is not None}
         self._span = tracer.start_span(self._name, attributes=attributes)
-        self._active = trace.use_span(
-            self._span, end_on_exit=True, record_exception=False, set_status_on_exception=False
-        )
-        self._active.__enter__()
+        self._token = attach(trace.set_span_in_context(self._span))
         return Span(self._span)
 
     def __exit__(
@@ -88,7 +95,8 @@ class _OpenSpan:
     ) -> None:
         if isinstance(error, Exception):
             Span(self._span).error(error)
-        self._active.__exit__(None, None, None)
+        self._span.end()
+        detach(self._token)
 
 
 def span(name: str, /, **attributes: object) -> _OpenSpan:
@@ -148,7 +156,9 @@ def _otel_environment(settings: TelemetrySettings) -> Iterator[None]:
     """The SDK reads OTEL_* from the process while it is built: let it see the settings, no more."""
     with _environment_lock:
         before = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
-        _replace_otel({**settings.otel, "OTEL_SERVICE_NAME": settings.service})
+        # The distro's own default protocol is gRPC, whose exporter is not installed here.
+        ours = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
+        _replace_otel({**ours, **settings.otel, "OTEL_SERVICE_NAME": settings.service})
         try:
             OpenTelemetryDistro().configure()
             yield
@@ -168,7 +178,8 @@ def _named_exporters() -> list[SpanExporter]:
 
 
 def _named_exporter(name: str) -> SpanExporter:
-    protocol = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ["OTEL_EXPORTER_OTLP_PROTOCOL"]
+    general = os.environ["OTEL_EXPORTER_OTLP_PROTOCOL"]
+    protocol = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or general
     entry = name
     if name == "otlp":
         entry = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}.get(protocol, protocol)

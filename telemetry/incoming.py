@@ -1,0 +1,76 @@
+"""What a request brings along: its id, trace context, baggage, size and sender."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from uuid import uuid4
+
+from opentelemetry import propagate
+from opentelemetry.context import Context
+
+from telemetry.masking import mask_text
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_PLAIN_ID = re.compile(r"[0-9a-fA-F-]{32,36}")
+
+
+def carrier_names() -> frozenset[bytes]:
+    """The headers in which OTEL_PROPAGATORS carry context, such as traceparent and baggage."""
+    return frozenset(name.lower().encode() for name in propagate.get_global_textmap().fields)
+
+
+def accepted_id(given: str) -> str:
+    """The client's request id when it is a short word and no secret in disguise, or else a new one."""
+    if _REQUEST_ID.fullmatch(given) and (_PLAIN_ID.fullmatch(given) or mask_text(given) == given):
+        return given
+    return uuid4().hex
+
+
+class Headers:
+    """The few request headers that matter here, found in one pass."""
+
+    __slots__ = ("agent", "carrier", "chunked", "host", "length", "request_id")
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]], carriers: frozenset[bytes]) -> None:
+        self.request_id = self.agent = self.host = ""
+        self.length: int | None = None
+        self.chunked = False
+        self.carrier: dict[str, str] | None = None
+        for name, value in raw:
+            if name in carriers:
+                self._carry(name.decode("latin-1"), value.decode("latin-1"))
+            elif name == b"x-request-id":
+                self.request_id = value.decode("latin-1")
+            elif name == b"user-agent":
+                self.agent = value.decode("latin-1")[:256]
+            elif name == b"host":
+                self.host = value.decode("latin-1")[:256]
+            elif name == b"content-length":
+                self.length = int(value) if value.isdigit() and len(value) < 20 else None
+            elif name == b"transfer-encoding":
+                self.chunked = True
+
+    def context(self) -> Context:
+        """The caller's trace context and baggage; an empty one when they are missing or nonsense."""
+        if self.carrier is None:
+            return Context()
+        try:
+            return propagate.extract(self.carrier, context=Context())
+        except Exception:  # the propagators of OTEL_PROPAGATORS meet whatever a client sends
+            return Context()
+
+    def server(self, address: tuple[str, int | None] | None) -> tuple[str, int | None]:
+        """The host and port that the client meant, or else those that it reached."""
+        host, _, port = self.host.rpartition(":")
+        if host and port.isdigit() and len(port) < 6:
+            return host, int(port)
+        if self.host:
+            return self.host, address[1] if address else None
+        return address or ("", None)
+
+    def _carry(self, name: str, value: str) -> None:
+        if self.carrier is None:
+            self.carrier = {}
+        before = self.carrier.get(name)
+        self.carrier[name] = value if before is None else f"{before},{value}"
