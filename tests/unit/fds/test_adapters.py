@@ -145,7 +145,7 @@ def test_a_frozen_redis_costs_a_tenth_of_a_second_once(redis: Server) -> None:
 
     first, second = asyncio.run(run())
     assert first < 0.5
-    assert second < 0.05
+    assert second < 0.07  # less than one time-out
 
 
 # --- the threat feed ---------------------------------------------------------------------------
@@ -357,4 +357,4 @@ def test_a_frozen_database_is_given_up_in_time_and_serves_again_after(postgres: 
                 continue
         raise AssertionError("the store does not come back")
 
-    assert all(seconds < 0.95 for seconds in with_store(postgres.url, work))
+    assert all(seconds < 1.5 for seconds in with_store(postgres.url, work))
