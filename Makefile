@@ -6,7 +6,7 @@ PYTHON_BIN := .venv/bin/python
 FIREDRILL := .venv/bin/firedrill
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help up down status logs doctor verify drill check test clean lock setup setup-dev
+.PHONY: help up down status logs doctor verify drill check test clean generate lock setup setup-dev
 
 help: ## Print this help
 	@echo "Firedrill: an observability stack in which every alert is a drill."
@@ -57,6 +57,9 @@ test: setup-dev ## Everything: checks, then the whole stack (builds what is miss
 
 clean: setup ## Stop the stack and delete its data, after asking
 	@$(FIREDRILL) clean
+
+generate: setup-dev ## Renew the pages in docs/ that are made from the code
+	@$(PYTHON_BIN) scripts/generate_docs.py
 
 lock: setup-dev ## Renew requirements/*.txt from requirements/*.in
 	@for name in services up dev uv; do \
