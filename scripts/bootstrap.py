@@ -102,7 +102,9 @@ def make_venv(python, folder):
         run(["apt-get", "update", "-qq"], "apt-get update")
         run(["apt-get", "install", "-y", "-qq", "python3-venv"], "apt-get install python3-venv")
         shutil.rmtree(str(folder), ignore_errors=True)
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
     if done.returncode:
         shutil.rmtree(str(folder), ignore_errors=True)
         fail("python -m venv failed", done.stdout.strip()[-300:], "Debian: apt-get install python3-venv")

@@ -139,14 +139,16 @@ def commands_page() -> str:
 
 def settings_page() -> str:
     """docs/settings.md: every setting of .env.example with its comment."""
-    rows, comment = [], []
+    rows: list[tuple[str, str, str]] = []
+    comment: list[str] = []
     for line in (ROOT / ".env.example").read_text().splitlines():
         if found := re.match(r"^([A-Z][A-Z0-9_]*)=(.*)$", line):
             rows.append((f"`{found[1]}`", f"`{found[2]}`" if found[2] else "", " ".join(comment)))
+            comment = []
+        elif line == "# generated":
+            comment.append("Made by the first `make up`.")
         elif line.startswith("# ----") or not line:
             comment = []
-        elif rows and comment and rows[-1][2] == " ".join(comment):
-            comment = [line.lstrip("# ")]
         else:
             comment.append(line.lstrip("# "))
     return "\n".join(["# Settings\n", MARK, table(("setting", "default", "meaning"), rows)])
