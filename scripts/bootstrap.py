@@ -26,7 +26,7 @@ ASK = (
 
 
 def fail(what, why, todo):
-    sys.stderr.write("{}\n  why: {}\n  do:  {}\n".format(what, why, todo))
+    sys.stderr.write(f"{what}\n  why: {why}\n  do:  {todo}\n")
     sys.exit(1)
 
 
@@ -66,7 +66,7 @@ def find_python():
     if closed:
         fail(
             "no Python that an unprivileged user can run",
-            "you are root, the services must not be, and {} lies in a closed folder".format(closed[0]),
+            f"you are root, the services must not be, and {closed[0]} lies in a closed folder",
             "install the system's Python (Debian: apt-get install python3 python3-venv) or run as a user",
         )
     fail(
@@ -81,11 +81,15 @@ def venv_folder():
     if not is_root():
         return ROOT / ".venv"
     mark = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
-    return Path("/var/lib/firedrill") / "venv-{}-{}".format(ROOT.name, mark)
+    return Path("/var/lib/firedrill") / f"venv-{ROOT.name}-{mark}"
+
+
+def captured(command):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
 def run(command, what):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = captured(command)
     if done.returncode:
         tail = "\n       ".join(done.stdout.strip().splitlines()[-8:])
         fail(what + " failed", tail, "read the message above; then run the same command again")
@@ -96,7 +100,7 @@ def make_venv(python, folder):
         shutil.rmtree(str(folder))
     folder.parent.mkdir(parents=True, exist_ok=True)
     command = [python, "-m", "venv", str(folder)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = captured(command)
     if done.returncode and is_root() and shutil.which("apt-get"):
         print("  installing Debian's python3-venv", flush=True)
         run(["apt-get", "update", "-qq"], "apt-get update")
@@ -120,19 +124,19 @@ def stamp_of(requirements, version):
 def main():
     kind = sys.argv[1] if len(sys.argv) > 1 else "up"
     if kind not in ("up", "dev"):
-        fail("bootstrap.py {}: unknown".format(kind), "it takes up or dev", "python3 scripts/bootstrap.py up")
-    requirements = "requirements/{}.txt".format(kind)
+        fail(f"bootstrap.py {kind}: unknown", "it takes up or dev", "python3 scripts/bootstrap.py up")
+    requirements = f"requirements/{kind}.txt"
     folder, link = venv_folder(), ROOT / ".venv"
     # What `dev` installs holds all that `up` needs, so a dev environment serves both.
-    wanted = {k: None for k in ((kind,) if kind == "dev" else ("up", "dev"))}
+    wanted = dict.fromkeys((kind,) if kind == "dev" else ("up", "dev"))
     python, version = find_python()
     for name in wanted:
-        mark = folder / "firedrill-{}.stamp".format(name)
-        if mark.exists() and mark.read_text() == stamp_of("requirements/{}.txt".format(name), version):
+        mark = folder / f"firedrill-{name}.stamp"
+        if mark.exists() and mark.read_text() == stamp_of(f"requirements/{name}.txt", version):
             break
     else:
         install(python, version, folder, requirements, kind)
-    if folder != link and not (link.is_symlink() and os.readlink(str(link)) == str(folder)):
+    if folder != link and not (link.is_symlink() and link.resolve() == folder.resolve()):
         if link.is_symlink() or link.is_file():
             link.unlink()
         elif link.exists():
@@ -142,7 +146,7 @@ def main():
 
 def install(python, version, folder, requirements, kind):
     begin = time.monotonic()
-    print("preparing Python {} packages ({}) ...".format(version, requirements), flush=True)
+    print(f"preparing Python {version} packages ({requirements}) ...", flush=True)
     if not (folder / "bin" / "python").exists() or not is_version(folder, version):
         make_venv(python, folder)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
@@ -150,8 +154,8 @@ def install(python, version, folder, requirements, kind):
     run([*pip, "--require-hashes", "-r", str(ROOT / "requirements/uv.txt")], "installing uv")
     run([*uv, "--require-hashes", "-r", str(ROOT / requirements)], "installing " + requirements)
     run([*uv, "--no-deps", "--no-build-isolation", "-e", str(ROOT)], "installing the firedrill command")
-    (folder / "firedrill-{}.stamp".format(kind)).write_text(stamp_of(requirements, version))
-    print("Python packages ready after {:.0f} s".format(time.monotonic() - begin), flush=True)
+    (folder / f"firedrill-{kind}.stamp").write_text(stamp_of(requirements, version))
+    print(f"Python packages ready after {time.monotonic() - begin:.0f} s", flush=True)
 
 
 def is_version(folder, version):
