@@ -138,7 +138,7 @@ def test_a_body_without_end_is_cut_off() -> None:
     ("path", "status"),
     [
         ("/api/v1/fds/evaluations/none", 404),
-        ("/api/v1/fds/evaluations/%00", 404),
+        ("/api/v1/fds/evaluations/%00", 400),  # telemetry refuses such paths before a route sees them
         ("/api/v1/fds/evaluations/%ff%0a", 404),
         ("/api/v1/fds/evaluations?limit=0", 422),
         ("/api/v1/fds/evaluations?limit=201", 422),
