@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from faults.declared import DEFAULT_TTL_SECONDS, BadParameterError, Fault
 from faults.state import SetFault, StateUnavailableError
 from faults.switch import Switch, UnknownFaultError
+from telemetry.errors import error_response
 
 LARGEST_BODY_BYTES = 16_384
 T = TypeVar("T")
@@ -35,7 +36,7 @@ def routes(switch: Switch) -> APIRouter:
             active = switch.all_active()
             return JSONResponse({"faults": [_described(f, active.get(n)) for n, f in switch.faults.items()]})
         except RefusedError as refusal:
-            return _answer(refusal, request)
+            return _answer(refusal)
 
     @router.put("/faults/{name}")
     async def put(name: str, request: Request) -> Response:
@@ -45,7 +46,7 @@ def routes(switch: Switch) -> APIRouter:
             found = await _guarded(lambda: switch.set(name, parameters, ttl_seconds), name)
             return JSONResponse(_described(switch.faults[name], found))
         except RefusedError as refusal:
-            return _answer(refusal, request)
+            return _answer(refusal)
 
     @router.delete("/faults/{name}")
     async def clear(name: str, request: Request) -> Response:
@@ -54,7 +55,7 @@ def routes(switch: Switch) -> APIRouter:
             await _guarded(lambda: switch.clear(name), name)
             return Response(status_code=204)
         except RefusedError as refusal:
-            return _answer(refusal, request)
+            return _answer(refusal)
 
     @router.delete("/faults")
     async def clear_all(request: Request) -> Response:
@@ -63,7 +64,7 @@ def routes(switch: Switch) -> APIRouter:
             await _guarded(switch.clear, "all")
             return Response(status_code=204)
         except RefusedError as refusal:
-            return _answer(refusal, request)
+            return _answer(refusal)
 
     return router
 
@@ -135,8 +136,6 @@ def _described(fault: Fault, found: SetFault | None) -> dict[str, object]:
     return {"name": fault.name, "help": fault.help, "parameters": parameters, "active": active}
 
 
-def _answer(refusal: RefusedError, request: Request) -> JSONResponse:
-    request_id = getattr(request.state, "request_id", None)
-    error = {"code": refusal.code, "message": refusal.message, "request_id": request_id}
+def _answer(refusal: RefusedError) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if refusal.status == 401 else None
-    return JSONResponse({"error": error}, status_code=refusal.status, headers=headers)
+    return error_response(refusal.status, refusal.code, refusal.message, headers=headers)

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import json
-import logging
 import os
 import tempfile
 import time
@@ -12,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faults.declared import MAXIMUM_TTL_SECONDS, BadParameterError, Fault, Value
+from telemetry.logs import get_logger
 
 LOCK_DEADLINE_SECONDS = 2.0  # a writer holds the lock for one small file; longer means that it is stuck
 LARGEST_FILE_BYTES = 65_536
-_log = logging.getLogger("faults")
+UNREADABLE = "Fault state unreadable, no fault is active"
 
 Signature = tuple[int, int, int]
 
@@ -43,6 +43,7 @@ class StateFile:
         self._lock_path = folder / f"{service}.lock"
         self._faults = faults
         self._clock = clock
+        self._log = get_logger("faults")
         self._warned: Signature | str | None = None
 
     def signature(self) -> Signature | None:
@@ -142,4 +143,4 @@ class StateFile:
     def _warn_once(self, key: Signature | str, reason: str) -> None:
         if self._warned != key:
             self._warned = key
-            _log.warning("Fault state unreadable, no fault is active: %s: %s", self.path, reason)
+            self._log.warning(UNREADABLE, path=str(self.path), reason=reason)

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from faults.declared import Fault, Value, checked_ttl
 from faults.state import SetFault, StateFile
+from telemetry.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 
 LOOK_EVERY_SECONDS = 0.1
-_log = logging.getLogger("faults")
+SET = "Fault set"
+CLEARED = "Fault cleared"
 
 
 class UnknownFaultError(LookupError):
@@ -82,6 +83,7 @@ class Switch:
         if len(self.faults) != len(faults):
             raise ValueError(f"{service} declares a fault twice")
         self.why_disabled = settings.why_disabled
+        self._log = get_logger("faults")
         self._token_digest = _digest(settings.token)
         self._clock = clock
         self._monotonic = monotonic
@@ -127,7 +129,7 @@ class Switch:
         now = self._clock()
         wanted = SetFault(checked, set_at=now, expires_at=now + ttl)
         self._change(lambda current: current.update({name: wanted}))
-        _log.warning("Fault set: %s for %g s", name, ttl)
+        self._log.warning(SET, fault=name, parameters=checked, ttl_seconds=ttl)
         return wanted
 
     def clear(self, name: str | None = None) -> None:
@@ -140,7 +142,7 @@ class Switch:
                 current.pop(each, None)
 
         self._change(remove)
-        _log.info("Fault cleared: %s", name or "all")
+        self._log.info(CLEARED, fault=name or "all")
 
     def token_matches(self, given: str) -> bool:
         """Whether `given` is the token, compared in constant time."""

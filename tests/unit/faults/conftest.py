@@ -1,13 +1,17 @@
 """Clocks, declared faults and switches that share one folder."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from faults import Fault, Parameter, Switch
 from faults.switch import SwitchSettings
+from telemetry.app import Telemetry
+from telemetry.settings import TelemetrySettings
 
 FAULTS = (
     Fault(
@@ -41,6 +45,34 @@ class Clocks:
 def clocks() -> Clocks:
     """Clocks that stand still."""
     return Clocks()
+
+
+class Lines:
+    """Keeps the log lines that were written."""
+
+    def __init__(self) -> None:
+        self.telemetry = Telemetry.start(TelemetrySettings(log_level="DEBUG"), sinks=[self])
+        self.written: list[bytes] = []
+
+    def write(self, lines: Sequence[bytes]) -> None:
+        """Keep the lines."""
+        self.written.extend(lines)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every line that was logged until now."""
+        assert self.telemetry.flush()
+        return [json.loads(line) for line in self.written]
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """The log of this test."""
+    found = Lines()
+    yield found
+    found.telemetry.shutdown()
 
 
 @pytest.fixture

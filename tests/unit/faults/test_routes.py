@@ -81,7 +81,7 @@ async def test_without_the_token_nothing_is_told_or_set(
     client: httpx.AsyncClient, header: str | None
 ) -> None:
     """Every route answers 401 with a reason, before it looks at anything else."""
-    headers = {} if header is None else {"Authorization": header.encode("latin-1")}
+    headers = httpx.Headers({} if header is None else {"Authorization": header}, encoding="latin-1")
     for method, path in (
         ("GET", "/faults"),
         ("PUT", "/faults/nope"),

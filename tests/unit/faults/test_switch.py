@@ -1,7 +1,6 @@
 """The switch: who sees a fault, until when, and what a broken file does."""
 
 import json
-import logging
 import subprocess
 import sys
 import threading
@@ -70,6 +69,7 @@ def test_a_fault_expires_by_itself(make_switch: Make, clocks: Any) -> None:
 
 def test_the_gauge_follows_and_falls_to_zero_at_expiry(make_switch: Make, clocks: Any) -> None:
     """fault_active is 0 for every declared fault at start, 1 while set, 0 again after the expiry."""
+
     class Metrics:
         registry = CollectorRegistry()
 
@@ -160,19 +160,17 @@ def test_disabled_switch_ignores_the_file(make_switch: Make, tmp_path: Path) -> 
     ],
 )
 def test_broken_file_means_no_fault_and_one_warning(
-    make_switch: Make, clocks: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
+    make_switch: Make, clocks: Any, tmp_path: Path, lines: Any, content: bytes
 ) -> None:
     """Whatever is wrong with the file: no fault, one WARNING, and the next set replaces it."""
     (tmp_path / "faults").mkdir()
     path = tmp_path / "faults" / "judgment.json"
     path.write_bytes(content)
     switch = make_switch()
-    with caplog.at_level(logging.WARNING, "faults"):
-        for _ in range(5):
-            clocks.pass_by(1)
-            assert switch.active("slow_rules") is None
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert str(path) in caplog.text
+    for _ in range(5):
+        clocks.pass_by(1)
+        assert switch.active("slow_rules") is None
+    assert [(line["level"], line["path"]) for line in lines.all()] == [("WARNING", str(path))]
     switch.set("slow_rules", {}, 60)
     assert switch.active("slow_rules")
     assert set(json.loads(path.read_text())["active"]) == {"slow_rules"}
@@ -239,14 +237,23 @@ def test_two_processes_obey_one_file(tmp_path: Path) -> None:
         child.stdin.close()
 
 
-def test_token_is_in_no_representation_and_no_log(
-    make_switch: Make, caplog: pytest.LogCaptureFixture, tmp_path: Path
-) -> None:
+def test_setting_and_clearing_is_logged(make_switch: Make, lines: Any) -> None:
+    """Who reads the log of a broken service sees that it was broken on purpose."""
+    switch = make_switch()
+    switch.set("slow_rules", {"ms": 5}, 60)
+    switch.clear("slow_rules")
+    told = [(line["level"], line["message"], line["fault"]) for line in lines.all()]
+    assert told == [("WARNING", "Fault set", "slow_rules"), ("INFO", "Fault cleared", "slow_rules")]
+    assert lines.all()[0]["parameters"] == {"ms": 5.0}
+
+
+def test_token_is_in_no_representation_and_no_log(make_switch: Make, lines: Any, tmp_path: Path) -> None:
     """The token can neither be printed by accident nor be found in a log line or the file."""
-    with caplog.at_level(logging.DEBUG):
-        switch = make_switch()
-        switch.set("slow_rules", {}, 60)
-    assert "a-token-for-tests" not in caplog.text + repr(switch) + repr(vars(switch))
+    switch = make_switch()
+    switch.set("slow_rules", {}, 60)
+    assert lines.all()
+    assert b"a-token-for-tests" not in b"".join(lines.written)
+    assert "a-token-for-tests" not in repr(switch) + repr(vars(switch))
     assert "a-token-for-tests" not in (tmp_path / "faults" / "judgment.json").read_text()
     assert switch.token_matches("a-token-for-tests")
     assert not switch.token_matches("a-token-for-test")
