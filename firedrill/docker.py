@@ -20,8 +20,8 @@ from firedrill.topology import Topology, read_topology
 ENGINE_SECONDS = 3.0
 COMPOSE_FILE = "docker-compose.yml"
 _PHASES: Mapping[str, Phase] = {
-    "running": "starting", "created": "waiting", "restarting": "failing", "exited": "stopped", "dead": "failing",
-    "paused": "held",
+    "running": "starting", "created": "waiting", "restarting": "failing", "exited": "stopped",
+    "dead": "failing", "paused": "held",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from firedrill.errors import EnvironmentProblem, NotRunning
 from firedrill.local import commands
 from firedrill.local import start as local_start
 from firedrill.local.layout import project_root
+from firedrill.local.output import show_logs
 from firedrill.local.start import Site, running_state
 from firedrill.settings import Settings, read_settings
 
@@ -72,7 +73,7 @@ def logs(names: Sequence[str], *, following: bool, lines: int) -> int:
     where = _site()
     if docker.read_marker(where.layout) is not None:
         return docker.logs(where.project, names, following=following, lines=lines)
-    return commands.logs(where, names, following=following, lines=lines)
+    return show_logs(where.layout, names, following=following, lines=lines)
 
 
 def steer(command: str, name: str, console: Console) -> int:

@@ -1,1 +1,1 @@
-"""The local runtime: the stack of docker-compose.yml as supervised processes on loopback, without containers."""
+"""The local runtime: the stack as supervised processes on loopback, without containers."""

@@ -11,7 +11,7 @@ _OWN_BIND = re.compile(r"^:(\d{1,5})$")
 _ANY = {"0.0.0.0", "::", "[::]"}
 
 
-class UnknownPeerPort(ValueError):
+class UnknownPeerPortError(ValueError):
     """A config names a port of a service that docker-compose.yml neither publishes nor exposes."""
 
 
@@ -43,7 +43,7 @@ class Addresses:
         return re.compile(rf"(?<![\w./-])(?:{'|'.join(targets) or '(?!)'})(?![\w.-])")
 
     def text(self, text: str) -> str:
-        """All addresses and paths in a piece of text. Raises UnknownPeerPort."""
+        """All addresses and paths in a piece of text. Raises UnknownPeerPortError."""
         return self.only_paths(self._address.sub(self._replace_address, text))
 
     def only_paths(self, text: str) -> str:
@@ -108,7 +108,7 @@ class Addresses:
         if (peer, port) in self.peers:
             return f"{lead}{LOOPBACK}:{self.peers[peer, port]}"
         if lead:
-            raise UnknownPeerPort(
+            raise UnknownPeerPortError(
                 f"{peer}:{port}: {peer} has no such port in docker-compose.yml (ports or expose)"
             )
         return match[0]

@@ -37,7 +37,7 @@ class Child:
             start_new_session=True,
         )
         self.identity: Identity = identity(self._process.pid)
-        # Threads and not the event loop: whatever the supervisor is busy with, a full pipe never blocks a process.
+        # Threads: whatever the event loop is busy with, a full pipe must never block a process.
         threading.Thread(target=self._pump, args=(log,), name=f"pump-{self.pid}", daemon=True).start()
         threading.Thread(target=self._wait, name=f"wait-{self.pid}", daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Mounted files as a local process must see them: at the pace asked for, with names, binds and paths resolved."""
+"""Mounted files as a local process must see them: paced, with names, binds and paths resolved."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from firedrill.errors import TopologyError
-from firedrill.local.addresses import Addresses, UnknownPeerPort
+from firedrill.local.addresses import Addresses, UnknownPeerPortError
 from firedrill.topology.document import broken_yaml
 
 _TEXT = {".conf", ".cfg", ".html", ".ini", ".json", ".properties", ".sql", ".toml", ".tmpl", ".txt"}
@@ -34,7 +34,7 @@ class File:
 def render(
     source: Path, target: Path, addresses: Addresses, *, pace: Pace, started: frozenset[str]
 ) -> Iterator[File]:
-    """The copies of `source` (a file or a folder), rewritten. Raises TopologyError for a file that cannot be used.
+    """The rewritten copies of `source`, a file or a folder. Raises TopologyError.
 
     In a folder `targets`, the files of services that are not `started` are left out.
     """
@@ -67,10 +67,10 @@ def _content(path: Path, addresses: Addresses, pace: Pace) -> bytes:
         if not is_yaml:
             return addresses.text(text).encode()
         check_yaml(path, text)
-        # targets/prometheus.yml is a list of targets and not Prometheus's configuration, in spite of its name.
+        # targets/prometheus.yml is a list of targets and not Prometheus's configuration.
         paced = text if path.parent.name == TARGETS else pace(path, text)
         return rewrite_yaml(path, paced, addresses).encode()
-    except UnknownPeerPort as error:
+    except UnknownPeerPortError as error:
         raise TopologyError(
             f"{path}: an address leads nowhere", str(error), "correct the port, or add it to ports or expose"
         ) from None

@@ -16,7 +16,7 @@ Command = Callable[[str, str], Awaitable[str]]
 
 async def serve(path: Path, execute: Command) -> asyncio.AbstractServer:
     """Listen on `path`; `execute(command, name)` gives what went wrong, or nothing."""
-    path.unlink(missing_ok=True)
+    await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -27,12 +27,12 @@ async def serve(path: Path, execute: Command) -> asyncio.AbstractServer:
         writer.close()
 
     server = await asyncio.start_unix_server(answer, path=str(path))
-    path.chmod(0o600)
+    await asyncio.to_thread(path.chmod, 0o600)
     return server
 
 
 def send(path: Path, command: str, name: str = "", *, timeout_seconds: float = REPLY_SECONDS) -> None:
-    """Give a command and wait until it is done. Raises NotRunning, UsageError for a wrong name, StartError."""
+    """Give a command and wait for its end. Raises NotRunning, StartError; UsageError for a wrong name."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout_seconds)

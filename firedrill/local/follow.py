@@ -18,7 +18,7 @@ from firedrill.local.records import UP, ServiceState, StackState, read_state
 LOOK_SECONDS = 0.25
 # A supervisor that has not written its first state by then never will.
 FIRST_STATE_SECONDS = 30.0
-# Given up by `up` (not by the supervisor, which goes on trying): so many restarts, or so long without readiness.
+# `up` gives up after so many restarts, or so long without readiness; the supervisor goes on trying.
 MANY_RESTARTS, LONG_START_SECONDS = 5, 90.0
 PLAIN_PROGRESS_SECONDS = 30.0
 _COLOURS = {
@@ -71,7 +71,7 @@ def hopeless(state: StackState, now: float) -> dict[str, str]:
 
 
 def settled(state: StackState, now: float) -> bool:
-    """True when nothing more is to be expected: all are up or held, or hopeless, or wait for a hopeless one."""
+    """True when nothing more is to be expected: all are up, held, hopeless or wait for a hopeless one."""
     lost = hopeless(state, now)
     others = [one for name, one in state.services.items() if name not in lost]
     if not state.services or state.status != "running":
@@ -172,7 +172,7 @@ def table(state: StackState, now: float) -> Group:
             Text(one.detail.replace("\n", " "), style="dim", overflow="ellipsis", no_wrap=True),
         )
     ready = sum(one.phase in UP for one in state.services.values())
-    footer = f"{ready} of {len(state.services)} ready, {now - state.began:.0f} s since `up`; Ctrl-C stops watching only"
+    footer = f"{ready} of {len(state.services)} ready, {now - state.began:.0f} s since `up` began"
     return Group(grid, Text(footer, style="dim"))
 
 

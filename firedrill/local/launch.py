@@ -1,8 +1,7 @@
-"""What `up` hands to the supervisor: the project, its settings and the environment, in a file that holds secrets."""
+"""What `up` hands to the supervisor: project, settings and environment, in a file that holds secrets."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from firedrill.errors import StartError
 from firedrill.local.layout import Layout
@@ -16,7 +15,7 @@ _PASSED_ON = ("PATH", "LANG", "TZ", "GOPROXY", "GOSUMDB", "GOFLAGS", "GONOSUMDB"
 
 @dataclass(frozen=True)
 class Launch:
-    """One start of the stack; `project` is the user's checkout, `code` where it runs from, `began` the epoch."""
+    """One start of the stack; `project` is the checkout, `code` where it runs from, `began` the epoch."""
 
     instance: str
     began: float

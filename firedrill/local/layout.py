@@ -20,7 +20,7 @@ def project_root(environ: Mapping[str, str]) -> Path:
 
 
 def state_folder(project: Path, environ: Mapping[str, str], *, root: bool) -> Path:
-    """FIREDRILL_STATE, or .firedrill in the project; for root a folder that an unprivileged user can reach."""
+    """FIREDRILL_STATE, or .firedrill in the project; for root a folder that others can reach."""
     given = environ.get("FIREDRILL_STATE")
     if given:
         return Path(given).expanduser().resolve()

@@ -23,7 +23,7 @@ def can_install() -> bool:
 
 
 def install(packages: Sequence[Package], say: Callable[[str], None]) -> None:
-    """Install the packages; whatever was changed to keep their servers down is put back. Raises EnvironmentProblem."""
+    """Install the packages; what kept their servers down is put back. Raises EnvironmentProblem."""
     names = [package.debian for package in packages]
     say(f"installing {' and '.join(package.server for package in packages)} with apt")
     with _content(POLICY, _FORBID_START, mode=0o755):
@@ -71,5 +71,5 @@ def _apt(*words: str) -> None:
         raise EnvironmentProblem(
             f"apt-get {words[0]} failed",
             " / ".join(said),
-            f"install by hand: apt-get install {' '.join(word for word in words[1:] if not word.startswith('-'))}",
+            "install by hand: apt-get install " + " ".join(word for word in words[1:] if word[0] != "-"),
         )

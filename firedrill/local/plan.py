@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from firedrill.errors import TopologyError
-from firedrill.local.addresses import Addresses, UnknownPeerPort
+from firedrill.local.addresses import Addresses, UnknownPeerPortError
 from firedrill.local.configs import File, Pace, render
 from firedrill.local.layout import Layout
 from firedrill.settings import Settings
@@ -57,7 +57,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stack as it will run here; `folders` must exist, `emptied` must be empty, `files()` gives the configs."""
+    """The stack as it will run; `folders` must exist, `emptied` be empty, `files()` gives the configs."""
 
     topology: Topology
     processes: Mapping[str, Process]
@@ -72,7 +72,7 @@ class Plan:
 def make_plan(
     project: Path, settings: Settings, layout: Layout, *, pace: Pace, find: Callable[[str], Path | None]
 ) -> Plan:
-    """Read docker-compose.yml and decide what runs; `find` looks a binary up on PATH. Raises TopologyError."""
+    """Read docker-compose.yml and decide what runs; `find` looks on PATH. Raises TopologyError."""
     topology = read_topology(project / COMPOSE_FILE, local_variables(settings))
     left_out = _left_out(topology, settings, find)
     started = {name: service for name, service in topology.services.items() if name not in left_out}
@@ -171,9 +171,9 @@ class _Place:
                     if key not in hints.drop_environment
                 }
             )
-        except UnknownPeerPort as error:
+        except UnknownPeerPortError as error:
             raise TopologyError(
-                f"docker-compose.yml:{service.line}: service {service.name} names an address that leads nowhere",
+                f"docker-compose.yml:{service.line}: an address of {service.name} leads nowhere",
                 str(error),
                 "correct the port, or add it to ports or expose",
             ) from None
@@ -224,7 +224,7 @@ class _Place:
         if hints.binary is not None:
             return Program("binary", hints.binary)
         raise TopologyError(
-            f"docker-compose.yml:{service.line}: the local runtime does not know what to run for {service.name}",
+            f"docker-compose.yml:{service.line}: it is not known what to run for {service.name}",
             "an image says it in docker; here x-firedrill must: binary, python or system",
             "add x-firedrill to the service, or run with containers: make up RUNTIME=docker",
         )
@@ -266,5 +266,5 @@ class _Place:
         return source
 
     def _is_copied(self, mount: Mount) -> bool:
-        """Files of the project are copied and rewritten; the machine's own (/, /proc) are used where they are."""
+        """Files of the project are copied; the machine's own (/, /proc) are used where they are."""
         return self._source(mount).is_relative_to(self._project)

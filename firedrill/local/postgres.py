@@ -1,4 +1,4 @@
-"""Starts PostgreSQL as the official image's entrypoint does: a first start makes the database, then the server runs.
+"""Starts PostgreSQL as the official image does: a first start makes the database, then the server runs.
 
 Run as a process: python -m firedrill.local.postgres --bin DIR --data DIR [--scripts DIR] -- SERVER-ARGUMENTS
 The first start happens beside the final folder and is moved there when it is whole, so a crash in the
@@ -42,7 +42,7 @@ def initialise(binaries: Path, data: Path, scripts: Path | None, environ: Mappin
              "--auth-local=trust", "--encoding=UTF8", "--locale=C"],
             environ,
         )  # fmt: skip
-        _fill(binaries, new, Path(folder), user, database, scripts, environ)
+        _fill(binaries, new, Path(folder), user=user, database=database, scripts=scripts, environ=environ)
     if data.exists():
         data.rmdir()
     new.rename(data)
@@ -52,6 +52,7 @@ def _fill(
     binaries: Path,
     data: Path,
     folder: Path,
+    *,
     user: str,
     database: str,
     scripts: Path | None,
@@ -100,7 +101,7 @@ def _run(command: list[object], environ: Mapping[str, str]) -> None:
 
 def _short_folder() -> str | None:
     own = tempfile.gettempdir()
-    return own if len(own) < 60 else "/tmp"  # noqa: S108 - only when the own one is too long for a socket
+    return own if len(own) < 60 else "/tmp"
 
 
 def main() -> None:
@@ -120,7 +121,7 @@ def main() -> None:
     server = str(options.bin / "postgres")
     # No Unix socket: everything speaks TCP on loopback with a password.
     own = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={options.port}", "-c", "unix_socket_directories="]
-    os.execv(server, [server, "-D", str(options.data), *options.rest, *own])
+    os.execv(server, [server, "-D", str(options.data), *options.rest, *own])  # noqa: S606 - it becomes the server, in the same process
 
 
 if __name__ == "__main__":

@@ -94,8 +94,8 @@ def check_access(account: Account, folders: Iterable[Path]) -> None:
 
 def _try(account: Account, command: Sequence[str], what: str) -> None:
     done = subprocess.run(
-        list(command), cwd="/", env={"PATH": os.defpath}, user=account.uid, group=account.gid, extra_groups=[],
-        capture_output=True, text=True, check=False,
+        list(command), cwd="/", env={"PATH": os.defpath}, user=account.uid, group=account.gid,
+        extra_groups=[], capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]

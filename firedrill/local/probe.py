@@ -7,14 +7,15 @@ from firedrill.local.plan import Probe
 
 TIMEOUT_SECONDS = 3.0
 _PROTOCOL_3 = 196608
+_CHUNK = 65536
 
 
-class NotReady(Exception):
+class NotReadyError(Exception):
     """The process answered, but not that it is ready."""
 
 
 async def ask(probe: Probe, *, timeout: float = TIMEOUT_SECONDS) -> None:  # noqa: ASYNC109 - whole attempt, not one await
-    """Return when the process is ready. Raises NotReady, OSError or TimeoutError."""
+    """Return when the process is ready. Raises NotReadyError, OSError or TimeoutError."""
     async with asyncio.timeout(timeout):
         reader, writer = await asyncio.open_connection("127.0.0.1", probe.port)
         try:
@@ -33,15 +34,18 @@ async def _http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, prob
     )
     status = (await reader.readline()).decode("latin-1").split()
     if len(status) < 2 or not status[1].isdigit():
-        raise NotReady(f"{probe.path} does not answer in HTTP")
+        raise NotReadyError(f"{probe.path} does not answer in HTTP")
     if not 200 <= int(status[1]) < 300:
-        raise NotReady(f"{probe.path} answers {status[1]}")
+        raise NotReadyError(f"{probe.path} answers {status[1]}")
+    # Read to the end: a server whose answer is cut short complains in its log, every few seconds.
+    while await reader.read(_CHUNK):
+        pass
 
 
 async def _postgres(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """As pg_isready does: it is ready when it asks who we are, and not when it says that it is starting up."""
+    """As pg_isready does: ready when it asks who we are, not when it says that it is starting up."""
     body = struct.pack("!i", _PROTOCOL_3) + b"user\0firedrill\0database\0firedrill\0\0"
     writer.write(struct.pack("!i", len(body) + 4) + body)
     kind = await reader.readexactly(1)
     if kind != b"R":
-        raise NotReady("PostgreSQL is starting up")
+        raise NotReadyError("PostgreSQL is starting up")

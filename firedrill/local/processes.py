@@ -1,4 +1,4 @@
-"""Finding and ending processes that are ours: by id and start time, or by a mark in their environment; never by name."""
+"""Finding and ending our processes: by id and start time, or a mark in their environment; never by name."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ SAME_START_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Identity:
-    """A process id and when that process started, in seconds since the epoch: together they name one process."""
+    """A process id and its start in seconds since the epoch: together they name one process."""
 
     pid: int
     born: float

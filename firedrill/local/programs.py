@@ -20,7 +20,7 @@ def command_of(process: Process, binary: Path | None) -> list[str]:
     """The whole command. Raises StartError when the program is not there."""
     program = process.program
     if program.kind == "python":
-        # As a module and not by its script in bin/: that names a Python by a path others may not be able to enter.
+        # As a module: a script in bin/ names its Python by a path that others may not be able to enter.
         start = [sys.executable] if program.name == "python" else [sys.executable, "-m", program.name]
         return [*start, *process.arguments]
     if program.kind == "postgres":

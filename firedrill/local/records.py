@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 Phase = Literal[
-    "waiting", "building", "build failed", "starting", "ready", "unready", "failing", "held", "stopping", "stopped",
-    "finished",
+    "waiting", "building", "build failed", "starting", "ready", "unready", "failing", "held", "stopping",
+    "stopped", "finished",
 ]  # fmt: skip
 UP: frozenset[str] = frozenset({"ready", "finished"})
 BAD: frozenset[str] = frozenset({"build failed", "failing", "unready"})
@@ -17,7 +17,7 @@ BAD: frozenset[str] = frozenset({"build failed", "failing", "unready"})
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One service now; `since` is seconds since the epoch, durations are seconds, `progress` 0 to 1 of a build."""
+    """One service now; `since` is since the epoch, all in seconds; `progress` is 0 to 1 of a build."""
 
     name: str
     phase: Phase = "waiting"
@@ -33,7 +33,7 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class StackState:
-    """The whole stack as state.json holds it; times are seconds since the epoch, milestones seconds since `began`."""
+    """The whole stack as state.json holds it; `began` is since the epoch, milestones since `began`."""
 
     instance: str
     status: Literal["preparing", "running", "stopping", "stopped", "failed"]

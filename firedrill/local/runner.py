@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from firedrill.local.board import Board
 from firedrill.local.logfile import last_lines
@@ -144,7 +144,8 @@ class Runner:
         probing = asyncio.create_task(self._watch(began))
         unwanted = asyncio.create_task(self._unwanted.wait())
         try:
-            await asyncio.wait({running.exited, unwanted}, return_when=asyncio.FIRST_COMPLETED)
+            tasks: set[asyncio.Future[Any]] = {running.exited, unwanted}
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             probing.cancel()
             unwanted.cancel()
@@ -164,7 +165,7 @@ class Runner:
         return how + (f": {lines[-1].strip()[:300]}" if lines else "")
 
     async def _end_running(self) -> None:
-        """Stop what runs, as a whole; even when the caller is cancelled in between, `stop` comes back here."""
+        """Stop what runs, as a whole; when the caller is cancelled in between, `stop` comes back here."""
         running = self._running
         if running is None:
             return

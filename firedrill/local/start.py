@@ -1,4 +1,4 @@
-"""From "not running" to a launched supervisor: checks, the unprivileged account, packages, and the detached start."""
+"""From "not running" to a launched supervisor: checks, packages, the account, the detached start."""
 
 import fcntl
 import importlib
@@ -22,6 +22,7 @@ from firedrill.local.programs import find_on_path, pacer
 from firedrill.local.records import StackState, read_state
 from firedrill.settings import Settings
 
+NO_HOME = "/nonexistent"
 _LIVE = {"preparing", "running", "stopping"}
 Say = Callable[[str], None]
 
@@ -45,7 +46,7 @@ def site(project: Path, environ: Mapping[str, str]) -> Site:
 
 
 def running_state(layout: Layout) -> StackState | None:
-    """The state of a stack whose supervisor lives, or None. Raises EnvironmentProblem when it is not ours to read."""
+    """The state of a stack whose supervisor lives, or None. EnvironmentProblem for another user's."""
     try:
         layout.state_file.exists()
     except PermissionError:
@@ -108,7 +109,7 @@ def one_at_a_time(layout: Layout) -> Iterator[None]:
 def launch(
     where: Site, settings: Settings, plan: Plan, *, began: float, say: Say
 ) -> tuple[str, "subprocess.Popen[bytes]"]:
-    """Start the detached supervisor; gives the instance and its process. Raises EnvironmentProblem when the machine does not let it."""
+    """Start the detached supervisor; gives instance and process. Raises EnvironmentProblem."""
     lacking = system.missing(
         one.program.kind for one in plan.processes.values() if one.program.kind in system.PACKAGES
     )
@@ -143,7 +144,7 @@ def _prepare_for(account: privileges.Account, where: Site, say: Say) -> Path:
         SYSTEM_STATE.mkdir(parents=True, exist_ok=True)
         SYSTEM_STATE.chmod(0o755)
     privileges.own_folder(where.layout.root, account, deep=False)
-    # The cache holds a hundred thousand module files: all are looked at only when one near the top is not the account's.
+    # The cache holds 100,000 module files: all are looked at only when one near the top is another's.
     privileges.own_folder(where.cache, account, deep=not privileges.owns_top(where.cache, account))
     privileges.copy_project(where.project, where.layout.project_copy, account)
     privileges.check_access(account, [where.layout.root, where.cache, where.layout.project_copy])
@@ -165,7 +166,7 @@ def build(where: Site, names: Sequence[str], *, everything: bool, say: Say) -> i
         return subprocess.run(command, cwd=where.project, env=environ, check=False).returncode
     account = privileges.unprivileged_account()
     code = _prepare_for(account, where, say)
-    environ |= {"HOME": str(where.layout.root), "PYTHONPATH": str(code)}
+    environ |= {"HOME": NO_HOME, "PYTHONPATH": str(code)}
     return subprocess.run(
         command, cwd=code, env=environ, check=False, user=account.uid, group=account.gid, extra_groups=[]
     ).returncode
@@ -185,7 +186,8 @@ def _module_sources(environ: Mapping[str, str]) -> Mapping[str, str]:
 def _detach(started: Launch, layout: Layout, account: privileges.Account | None) -> "subprocess.Popen[bytes]":
     environ = {
         **started.environ,
-        "HOME": str(Path.home()) if account is None else str(layout.root),
+        # Another account gets a folder that is not there, so that Go keeps its files in our cache.
+        "HOME": str(Path.home()) if account is None else NO_HOME,
         "FIREDRILL_CACHE": started.cache,
         "FIREDRILL_PROJECT": started.code,
         "FIREDRILL_STATE": str(layout.root),

@@ -1,4 +1,4 @@
-"""The detached process that builds, starts, watches and ends everything; run as `python -m firedrill.local.supervisor`."""
+"""The detached process that builds, starts, watches and ends everything."""
 
 import asyncio
 import contextlib

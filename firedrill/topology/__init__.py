@@ -1,4 +1,4 @@
-"""docker-compose.yml, the one description of the stack, read strictly: what is not known is refused by name."""
+"""docker-compose.yml read strictly: what is not known is refused by name."""
 
 from firedrill.topology.model import Dependency, Hints, Mount, Port, Ready, Service, Topology
 from firedrill.topology.reader import read_topology

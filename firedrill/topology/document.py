@@ -1,4 +1,4 @@
-"""YAML as docker compose reads it, with the line of every value and errors that name file, line and column."""
+"""YAML as docker compose reads it, with the line of every value for messages."""
 
 import re
 from collections.abc import Callable
@@ -13,21 +13,19 @@ Where = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 scalars: `22:22` is text and not a number of base 60, a date is text, only true and false are truth."""
+    """YAML 1.2 scalars: `22:22` and dates are text, only true and false are truth."""
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag in {"tag:yaml.org,2002:null"}]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["<"])  # type: ignore[no-untyped-call]
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile(r"^<<$"), ["<"])
+_Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?$"), list("-+0123456789")
 )
 
@@ -93,7 +91,7 @@ class Document:
 
 
 def parse(path: Path, text: str) -> yaml.Node | None:
-    """The node tree of one YAML document. Raises TopologyError with line and column when it cannot be read."""
+    """The node tree of one YAML document. Raises TopologyError with line and column."""
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
@@ -117,6 +115,6 @@ def broken_yaml(path: Path, error: yaml.YAMLError) -> TopologyError:
 def _scalar(node: yaml.Node) -> Any:
     loader = _Loader("")
     try:
-        return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node, deep=True)
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()

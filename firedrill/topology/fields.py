@@ -1,4 +1,4 @@
-"""Single fields of a compose service, from what YAML gave to plain values; ValueError says what is wrong with one."""
+"""Single fields of a compose service, as plain values; ValueError says what is wrong with one."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Variables in docker-compose.yml, with compose's own syntax: $V, ${V}, ${V:-default}, ${V:?error}, ${V:+other}, $$."""
+"""Variables with compose's own syntax: $V, ${V}, ${V:-default}, ${V:?error}, ${V:+other}, $$."""
 
 import re
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class BadVariable(ValueError):
+class BadVariableError(ValueError):
     """A variable is not set, or its expression cannot be read; the text says which."""
 
 
 def interpolate(text: str, variables: Mapping[str, str]) -> str:
-    """Replace the variables in `text`. Raises BadVariable for one that is not set and has no default."""
+    """Replace the variables in `text`. Raises BadVariableError for one that is not set and has no default."""
     out: list[str] = []
     at = 0
     while (dollar := text.find("$", at)) >= 0:
@@ -37,7 +37,7 @@ def _one(text: str, at: int, variables: Mapping[str, str]) -> tuple[str, int]:
         return _braced(text[at + 1 : end], variables), end + 1
     name = _NAME.match(text, at)
     if name is None:
-        raise BadVariable(f"a single $ in {text!r}; write $$ for the character itself")
+        raise BadVariableError(f"a single $ in {text!r}; write $$ for the character itself")
     return _plain(name.group(), variables), name.end()
 
 
@@ -50,13 +50,13 @@ def _closing_brace(text: str, opening: int) -> int:
             depth -= 1
             if depth == 0:
                 return at
-    raise BadVariable(f"${{ without its }} in {text!r}")
+    raise BadVariableError(f"${{ without its }} in {text!r}")
 
 
 def _braced(body: str, variables: Mapping[str, str]) -> str:
     name = _NAME.match(body)
     if name is None:
-        raise BadVariable(f"${{{body}}} does not begin with a variable's name")
+        raise BadVariableError(f"${{{body}}} does not begin with a variable's name")
     key, rest = name.group(), body[name.end() :]
     if not rest:
         return _plain(key, variables)
@@ -70,14 +70,14 @@ def _braced(body: str, variables: Mapping[str, str]) -> str:
         return interpolate(argument, variables) if is_set else ""
     if operator == "?":
         if not is_set:
-            raise BadVariable(
+            raise BadVariableError(
                 f"{key} is not set: {interpolate(argument, variables) or 'a value is required'}"
             )
         return str(value)
-    raise BadVariable(f"${{{body}}} has an operator that compose does not have")
+    raise BadVariableError(f"${{{body}}} has an operator that compose does not have")
 
 
 def _plain(name: str, variables: Mapping[str, str]) -> str:
     if name not in variables:
-        raise BadVariable(f"{name} is not set and has no default")
+        raise BadVariableError(f"{name} is not set and has no default")
     return variables[name]

@@ -1,6 +1,7 @@
 """Reads docker-compose.yml: variables, a closed set of keys, and checks across services."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,7 +9,7 @@ from firedrill.errors import TopologyError
 from firedrill.topology import fields
 from firedrill.topology.document import Document, Where
 from firedrill.topology.interpolate import interpolate
-from firedrill.topology.model import Hints, Port, Service, Topology
+from firedrill.topology.model import Hints, Mount, Port, Service, Topology
 
 T = TypeVar("T")
 
@@ -19,15 +20,15 @@ USED = {
 # Known and without meaning for processes on loopback: they shape containers, images and their networks.
 WITHOUT_LOCAL_MEANING = {
     "build", "cap_add", "cap_drop", "container_name", "deploy", "healthcheck", "hostname", "init", "labels",
-    "logging", "mem_limit", "mem_reservation", "cpus", "networks", "pid", "pids_limit", "platform", "pull_policy",
-    "read_only", "security_opt", "shm_size", "ulimits", "user",
+    "logging", "mem_limit", "mem_reservation", "cpus", "networks", "pid", "pids_limit", "platform",
+    "pull_policy", "read_only", "security_opt", "shm_size", "ulimits", "user",
 }  # fmt: skip
 _TOP = {"name", "services", "volumes", "networks", "version"}
 _RESTARTS = ("no", "always", "on-failure", "unless-stopped")
 
 
 def read_topology(path: Path, variables: Mapping[str, str]) -> Topology:
-    """Read docker-compose.yml with `variables` filled in. Raises TopologyError with file, line and what to do."""
+    """Read docker-compose.yml with `variables` filled in. Raises TopologyError with file and line."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -72,7 +73,7 @@ class _Reader:
             entrypoint=self._field("entrypoint", fields.words, ()),
             environment=self._field("environment", fields.environment, {}),
             ports=self._ports(),
-            mounts=self._items("volumes", fields.mount) + self._field("tmpfs", fields.temporary, ()),
+            mounts=self._items("volumes", fields.mount) + self._tmpfs(),
             depends_on=self._field("depends_on", fields.dependencies, ()),
             restart=self._field("restart", _restart, "no"),
             profiles=self._items("profiles", fields.scalar),
@@ -96,6 +97,10 @@ class _Reader:
         exposed = self._items("expose", fields.exposed)
         return published + tuple(port for port in exposed if port.container not in taken)
 
+    def _tmpfs(self) -> tuple[Mount, ...]:
+        nothing: tuple[Mount, ...] = ()
+        return self._field("tmpfs", fields.temporary, nothing)
+
     def _field(self, key: str, read: Callable[[Any], T], default: T) -> T:
         if key not in self._data:
             return default
@@ -109,7 +114,7 @@ class _Reader:
         found = []
         for index, item in enumerate(items):
             arguments = (item, raw[index]) if with_raw else (item,)
-            found.append(self._guard((*self._where, key, index), key, lambda given=arguments: read(*given)))
+            found.append(self._guard((*self._where, key, index), key, partial(read, *arguments)))
         return tuple(found)
 
     def _guard(self, where: Where, key: str, read: Callable[[], T]) -> T:
@@ -149,7 +154,7 @@ def _check(document: Document, topology: Topology) -> None:
         if ready is not None and ready.port not in {port.container for port in service.ports}:
             raise document.error(
                 (*where, "x-firedrill", "ready"),
-                f"service {service.name}: ready asks port {ready.port}, which is neither in ports nor in expose",
+                f"service {service.name}: ready asks port {ready.port}, which is not in ports or expose",
             )
     _refuse_cycles(document, topology)
 
