@@ -88,8 +88,8 @@ def _grafana(stack: RunningStack, http: httpx.Client) -> list[Check]:
 def _not_checked(
     stack: RunningStack, idle: frozenset[str] | set[str], silent: frozenset[str]
 ) -> tuple[NotChecked, ...]:
-    found = [NotChecked(name, why) for name, why in _NOT_STARTED.items() if name not in stack.started]
-    found += [NotChecked(name, "the service is not started") for name in sorted(idle)]
+    absent = {**_NOT_STARTED, **dict.fromkeys(sorted(idle), "the service is not started"), **stack.left_out}
+    found = [NotChecked(name, why) for name, why in absent.items() if name not in stack.started]
     found += [
         NotChecked(name, "only that it runs: it exposes nothing that Prometheus scrapes")
         for name in sorted(silent)

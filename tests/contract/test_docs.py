@@ -31,10 +31,11 @@ def check_documented(names: Iterable[str], docs: str) -> None:
 
 def test_every_command_is_documented(docs: str) -> None:
     """`firedrill <command>` for each command of the CLI."""
-    from firedrill.cli import app  # noqa: PLC0415
     from typer.main import get_command  # noqa: PLC0415  # the CLI is read here only
 
-    commands = getattr(get_command(app), "commands", {})
+    from firedrill.cli import cli  # noqa: PLC0415
+
+    commands = getattr(get_command(cli), "commands", {})
     names = [name for name, command in commands.items() if not command.hidden]
     assert names
     check_documented((f"firedrill {name}" for name in names), docs)

@@ -52,6 +52,7 @@ class World:
         ]
     )
     settings: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     phases: dict[str, State] = field(default_factory=dict)
     status: int = 200
     trace_header: bool = True
