@@ -129,7 +129,7 @@ async def test_runbooks_stay_in_their_folder(inbox: httpx.AsyncClient, tmp_path:
     (folder / "runbooks").mkdir(parents=True)
     (folder / "Alert.md").write_text("secret")
     answer = await inbox.get(f"/runbooks/{path}")
-    assert answer.status_code == 404
+    assert answer.status_code in (400, 404)  # a NUL in a path is refused before any route
     assert "secret" not in answer.text
 
 
