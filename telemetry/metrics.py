@@ -239,7 +239,7 @@ class Metrics:
                 self._unread.add(1)
         try:
             encoder, content_type = choose_encoder((accept or "")[:_MAX_ACCEPT])
-        except ValueError:  # an Accept header with a version that is none
+        except (ValueError, TypeError):  # an Accept header with a version that is none
             encoder, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
         return encoder(self._readable()), content_type
 

@@ -29,13 +29,15 @@ _NAMES = (
     r"[_. -]?key|secret[_. -]?access[_. -]?key|client[_. -]?secret|secret|token|passwords?|passwd|"
     r"passphrase|passcode|pwd|credentials?|cvv|cvc"
 )
-_IS = r"\\?[\"']?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}"
+_IS = r"\\{0,8}[\"']?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}"
+# Atomic groups rather than possessive repeats of groups, which Python 3.11.2 gets wrong
+# (https://github.com/python/cpython/issues/106052).
 _QUOTED = (
-    r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"  # whole
-    r"|\\\"(?:[^\\\"\n]|\\[^\"])*+\\?\"?"  # inside a JSON string
+    r"\"(?>(?:[^\"\\]|\\.)*)\"|'(?>(?:[^'\\]|\\.)*)'"  # whole
+    r"|(?P<quote>\\{1,8}[\"'])(?>(?:(?!(?<!\\)(?P=quote))[^\n])*)(?:(?P=quote))?"  # in JSON in JSON
     r"|[\"'][^\r\n]*+"  # cut off before its end
 )
-_BARE = r"(?:(?!&[\w.-]{1,64}=)[^\s\"'])++"  # ends at the next pair of a query string
+_BARE = r"(?>(?:(?!&[\w.-]{1,64}=)[^\s\"'])+)"  # ends at the next pair of a query string
 _KEYED = re.compile(rf"(?P<name>{_NAMES})(?P<is>{_IS})(?P<value>{_QUOTED}|{_BARE})", re.IGNORECASE)
 _HEADER = re.compile(
     rf"(?P<name>authorization|(?:set-)?cookie)(?P<is>{_IS})(?P<value>{_QUOTED}|[^\r\n\"']++)", re.IGNORECASE
@@ -126,7 +128,9 @@ def _mask_once(text: str) -> str:
 
 def _keep_name(match: re.Match[str]) -> str:
     value = match["value"]
-    quote = value[0] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else ""
+    quote = match["quote"] or ""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        quote = value[0]
     return f"{match['name']}{match['is']}{quote}{MASKED}{quote}"
 
 

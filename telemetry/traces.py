@@ -13,6 +13,7 @@ from types import TracebackType
 from opentelemetry import trace
 from opentelemetry.context import attach, detach
 from opentelemetry.distro import OpenTelemetryDistro
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
@@ -84,7 +85,7 @@ class _OpenSpan:
         self._attributes = attributes
 
     def __enter__(self) -> Span:
-        tracer = current_place().tracer or _NO_TRACER
+        tracer = (is_instrumentation_enabled() and current_place().tracer) or _NO_TRACER
         attributes = {key: _attribute(value) for key, value in self._attributes.items() if value is not None}
         self._span = tracer.start_span(self._name, attributes=attributes)
         self._token = attach(trace.set_span_in_context(self._span))
