@@ -64,23 +64,15 @@ class Bound:
         """The same with a whole scrape and a whole evaluation waited for."""
         return None if self.notified is None else self.notified + self.scrape + self.evaluation
 
-    @property
-    def cleared(self) -> float | None:
-        """Heal to resolved notice, at the least: Alertmanager speaks again only every group_interval.
+    def cleared(self, *, late: float = 0.0, healed_after: float = 0.0) -> float | None:
+        """Heal to resolved notice, which comes only at every group_interval after the firing notice.
 
-        Its ticks count from the firing notice, and the heal follows that at once in the best case.
+        `healed_after` is the time from that notice to the heal; `late` the wait for scrape and evaluation.
         """
         if self.drains is None:
             return None
-        return max(1, math.ceil(self.drains / self.group_interval)) * self.group_interval
-
-    @property
-    def usual_cleared(self) -> float | None:
-        """The same with a whole scrape and a whole evaluation waited for; often one tick later."""
-        if self.drains is None:
-            return None
-        late = self.drains + self.scrape + self.evaluation
-        return max(1, math.ceil(late / self.group_interval)) * self.group_interval
+        ticks = math.ceil((healed_after + self.drains + late) / self.group_interval)
+        return max(1, ticks) * self.group_interval - healed_after
 
 
 def lower_bound(drill: Drill, rule: LoadedRule, timings: Timings, history: History) -> Bound:

@@ -25,7 +25,7 @@ def declared_drills(project: Path) -> list[Drill]:
 
 
 def chosen(drills: Iterable[Drill], names: Iterable[str]) -> list[Drill]:
-    """The drills of the alerts `names`, each `Alert` or `slice/Alert`. Raises UsageError for an unknown one."""
+    """The drills of the alerts `names`, each `Alert` or `slice/Alert`. Raises UsageError if unknown."""
     known = list(drills)
     found = []
     for name in names:
@@ -79,14 +79,14 @@ def _drill(file: Path, entry: Mapping[str, Any], labels: Mapping[str, Mapping[st
     alert = str(entry["alert"])
     if alert not in labels:
         raise ValueError("no rule in alerts.yml has that name")
-    traffic, signal = dict(entry["traffic"]), dict(entry["signal"])
+    traffic, signal = _mapping(entry, "traffic"), _mapping(entry, "signal")
     for query in (traffic["arrives"], signal["query"]):
         _paced(query)
     return Drill(
         alert=alert,
         file=file,
         labels=labels[alert],
-        fault=Fault(**{"parameters": {}, **entry["fault"]}),
+        fault=Fault(**{"parameters": {}, **_mapping(entry, "fault")}),
         traffic=TrafficPlan(**{**traffic, "rate": float(traffic["rate"])}),
         signal=Signal(**{**signal, "above": float(signal["above"])}),
         ideal=tuple(
@@ -96,6 +96,12 @@ def _drill(file: Path, entry: Mapping[str, Any], labels: Mapping[str, Mapping[st
         notices=tuple(Notice(**one) for one in entry["notifies"]),
         also_expected=frozenset(entry.get("also_expected", ())),
     )
+
+
+def _mapping(entry: Mapping[str, Any], key: str) -> dict[str, Any]:
+    if not isinstance(entry[key], dict):
+        raise TypeError(f"{key} must be a mapping")
+    return dict(entry[key])
 
 
 def _deadlines(entry: Mapping[str, str]) -> Deadlines:

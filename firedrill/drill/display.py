@@ -118,17 +118,13 @@ def bound_lines(bound: Bound) -> list[str]:
         f"up to {bound.usual:.1f} s with one scrape ({bound.scrape:g}) and one evaluation "
         f"({bound.evaluation:g}) waited for in full"
     ]
-    if bound.drains is None or bound.cleared is None or bound.usual_cleared is None:
+    soon, late = bound.cleared(), bound.cleared(late=bound.scrape + bound.evaluation)
+    if bound.drains is None or soon is None or late is None:
         return [*lines, "to clear: never on the ideal series"]
-    late = (
-        f", or {bound.usual_cleared:g} with one scrape and one evaluation"
-        if bound.usual_cleared > bound.cleared
-        else ""
-    )
     return [
         *lines,
-        f"to clear {bound.cleared:g} s: {bound.drains:.1f} until the window has drained, "
-        f"told at the next group_interval ({bound.group_interval:g}){late}",
+        f"to clear {soon:g} s: {bound.drains:.1f} until the window has drained, told at a group_interval"
+        + (f"; up to {late:g} s with one scrape and one evaluation" if late > soon else ""),
     ]
 
 

@@ -1,12 +1,6 @@
 """The running stack as a drill sees it: Prometheus, Alertmanager, inbox, fault routes and traffic."""
 
-import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,9 +15,9 @@ from firedrill.errors import CheckFailed, EnvironmentProblem
 from firedrill.pace import format_duration, seconds
 
 from .model import Drill, Fault
-from .ports import ActiveAlert, LoadedRule, Message, RunningTraffic, Surroundings
+from .ports import ActiveAlert, LoadedRule, Message, Surroundings
+from .traffic import LiveTraffic
 
-_STOP_SECONDS = 15.0
 _ROUTE_DEFAULTS = {"group_wait": "30s", "group_interval": "5m"}  # Alertmanager's own
 
 
@@ -49,7 +43,7 @@ def surroundings(stack: RunningStack, http: httpx.Client | None = None) -> Surro
         notifier=LiveNotifier(stack.url("alertmanager"), http=client),
         inbox=LiveInbox(stack.url("inbox"), http=client),
         faults=LiveFaults(stack, http=client),
-        traffic=LiveTraffic(stack),
+        traffic=LiveTraffic(stack.url),
         clock=WallClock(),
     )
 
@@ -226,74 +220,6 @@ class LiveFaults:
                 f"{method} {url}: HTTP {answer.status_code} {answer.text[:300]}",
                 "compare FAULTS_ENABLED and FAULTS_TOKEN in .env with the running stack; firedrill up again",
             )
-
-
-class LiveTraffic:
-    """`python -m loadtest.drill` as a process of its own."""
-
-    def __init__(self, stack: RunningStack) -> None:
-        self._stack = stack
-
-    def start(self, target: str, *, rate: float, seconds: float) -> RunningTraffic:
-        """`rate` requests a second for at most `seconds`."""
-        command = [
-            sys.executable,
-            "-m",
-            "loadtest.drill",
-            "--target",
-            target,
-            "--url",
-            self._stack.url(target),
-        ]
-        return TrafficProcess(
-            [*command, "--rate", f"{rate:g}", "--seconds", f"{seconds:g}"],
-            folder=Path(__file__).resolve().parents[2],
-        )
-
-
-class TrafficProcess:
-    """A load generator that ends on SIGTERM and then prints a JSON summary."""
-
-    def __init__(self, command: Sequence[str], *, folder: Path) -> None:
-        self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")  # noqa: SIM115 - closed by stop()
-        self._summary: Mapping[str, object] | None = None
-        # A session of its own: Ctrl-C reaches the drill alone, which then heals first and stops this.
-        self._process = subprocess.Popen(
-            list(command), cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
-        )  # fmt: skip
-
-    def ended(self) -> str | None:
-        """Why it has ended by itself, None while it runs."""
-        code = self._process.poll()
-        return None if code is None else f"it ended with code {code}; {self._said()}"
-
-    def stop(self) -> Mapping[str, object]:
-        """End it and return its summary; a second call returns the same."""
-        if self._summary is None:
-            if self._process.poll() is None:
-                self._process.send_signal(signal.SIGTERM)
-            try:
-                output, _ = self._process.communicate(timeout=_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                output, _ = self._process.communicate()
-            self._summary = _summary(output)
-            self._errors.close()
-        return self._summary
-
-    def _said(self) -> str:
-        self._errors.seek(0)
-        return " ".join(self._errors.read().split())[-300:] or "it said nothing"
-
-
-def _summary(output: str) -> Mapping[str, object]:
-    lines = [line for line in output.splitlines() if line.startswith("{")]
-    try:
-        found = json.loads(lines[-1]) if lines else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _unix(text: str) -> float:

@@ -70,9 +70,7 @@ class Result:
         found = asdict(self)
         bound = self.bound
         if bound:
-            found["bound"] |= {
-                name: getattr(bound, name) for name in ("notified", "usual", "cleared", "usual_cleared")
-            }
+            found["bound"] |= {"notified": bound.notified, "usual": bound.usual, "cleared": bound.cleared()}
         return {
             **found,
             "passed": self.passed,
@@ -84,7 +82,8 @@ class Result:
         if not self.passed:
             return f"{self.alert}: FAILED at {self.failed_step} after {self.seconds:.1f} s"
         parts = [
-            f"{word} in {step.seconds:.1f} s, lower bound {step.least or 0:.1f} s, ratio {self.ratio(name) or 0:.2f}"
+            f"{word} in {step.seconds:.1f} s, "
+            f"lower bound {step.least or 0:.1f} s, ratio {self.ratio(name) or 0:.2f}"
             for name, word in (("notified", "notified"), ("cleared", "cleared"))
             if (step := self.step(name))
         ]

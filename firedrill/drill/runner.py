@@ -21,16 +21,10 @@ ARRIVED = 0.8  # of the asked rate: rate() sees a window that is not yet full
 HEAL_SECONDS = 10.0  # how long a heal is tried again when the service does not answer
 TTL_MARGIN_SECONDS = 60  # after the last moment at which the drill itself would heal
 
-# The part of the lower bound that belongs to a step.
-_BOUNDS = {
-    "pending": "crosses",
-    "firing": "fires",
-    "notified": "notified",
-    "resolved": "drains",
-    "cleared": "cleared",
-}
-
 T = TypeVar("T")
+
+
+BoundOf = Callable[[Drill, LoadedRule, Timings, History], Bound]
 
 
 class Listener(Protocol):
@@ -52,8 +46,17 @@ class Listener(Protocol):
 class Runner:
     """One run of one drill in its surroundings."""
 
-    def __init__(self, drill: Drill, around: Surroundings, *, pace: str, listener: Listener) -> None:
+    def __init__(
+        self,
+        drill: Drill,
+        around: Surroundings,
+        *,
+        pace: str,
+        listener: Listener,
+        bound: BoundOf = lower_bound,
+    ) -> None:
         self._drill, self._around, self._pace, self._listener = drill, around, pace, listener
+        self._bound_of = bound
         self._deadlines: Deadlines = drill.deadlines[pace]
         self._steps: list[Step] = []
         self._notes: list[str] = []
@@ -147,7 +150,7 @@ class Runner:
         return History(background, plan.rate, clock.now() - began)
 
     def _compute(self, rule: LoadedRule, timings: Timings, history: History) -> Bound:
-        bound = lower_bound(self._drill, rule, timings, history)
+        bound = self._bound_of(self._drill, rule, timings, history)
         self._listener.bound(bound)
         if bound.fires is None:
             self._note("the rule never fires on the ideal series of this drill: fault and rule do not fit")
@@ -207,7 +210,7 @@ class Runner:
         healed = self._around.clock.now()
         self._around.faults.clear(self._drill.fault)
         self._fault_set = False
-        self._reached("heal", "heal", healed)
+        self._reached("heal", "heal", healed, at=healed)
         return healed
 
     def _falls(self, healed: float) -> None:
@@ -290,10 +293,19 @@ class Runner:
         text: str = "",
     ) -> None:
         moment = self._around.clock.now() if at is None else at
-        least = getattr(self._bound, _BOUNDS[name]) if self._bound and name in _BOUNDS else None
-        step = Step(name, since, moment - start, moment, least, deadline, text)
+        step = Step(name, since, moment - start, moment, self._least(name), deadline, text)
         self._steps.append(step)
         self._listener.done(step)
+
+    def _least(self, step: str) -> float | None:
+        """The part of the lower bound that belongs to a step."""
+        bound, reached = self._bound, {one.name: one.at for one in self._steps}
+        if bound is None:
+            return None
+        if step == "cleared":
+            return bound.cleared(healed_after=reached["heal"] - reached["notified"])
+        parts = {"pending": bound.crosses, "firing": bound.fires, "notified": bound.notified}
+        return {**parts, "resolved": bound.drains}.get(step)
 
     def _note(self, text: str) -> None:
         self._notes.append(text)

@@ -1,0 +1,358 @@
+"""A drill's steps on a simulated stack: what passes, what fails and where, and that it always heals."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from firedrill.clients import Refused, Unreachable
+from firedrill.drill.bound import Bound, History
+from firedrill.drill.model import Deadlines, Drill, Fault, IdealSeries, Notice, Signal, TrafficPlan
+from firedrill.drill.ports import ActiveAlert, LoadedRule, Message, Surroundings, Timings
+from firedrill.drill.result import STEPS, Result, Step
+from firedrill.drill.runner import Runner
+from firedrill.errors import CheckFailed
+
+LABELS = {"severity": "critical", "system": "ai-factory", "service": "judgment", "component": "judgment"}
+DRILL = Drill(
+    alert="TooManyErrors",
+    file=Path("services/judgment/drills.yml"),
+    labels=LABELS,
+    fault=Fault("judgment", "execution_error", {"rate": 0.05}),
+    traffic=TrafficPlan("judgment", 10.0, "arrives[1m]"),
+    signal=Signal("errors[1m]", 0.01, "share of errors"),
+    ideal=(IdealSeries("x", 0, 1),),
+    deadlines={"demo": Deadlines(45, 75), "production": Deadlines(420, 660)},
+    notices=(Notice("inbox", "slack", "alerts"), Notice("inbox", "webhook")),
+)
+RULE = LoadedRule("sum(errors[30s]) > 0.01", 18.0, 1.5, "")
+OTHER = ActiveAlert("TargetDown", {"alertname": "TargetDown", "system": "platform"}, "firing", 0.0)
+SLACK = Message("slack", "inbox", "alerts", 0.0, "firing", DRILL.alert, LABELS, "")
+WEBHOOK = replace(SLACK, kind="webhook", channel="inbox")
+
+
+@dataclass
+class World:
+    """A stack whose parts behave as told, on a clock that moves only when the drill waits.
+
+    `crosses` and `drains` are the seconds after fault and heal at which the rule's condition changes.
+    """
+
+    time: float = 1000.0
+    crosses: float = 6.0
+    drains: float = 20.0
+    background: float = 1.0
+    arriving: float = 10.0
+    signal_moves: bool = True
+    others: list[ActiveAlert] = field(default_factory=list)
+    notices: tuple[Message, ...] = (SLACK, WEBHOOK)
+    set_error: Exception | None = None
+    clear_errors: list[Exception] = field(default_factory=list)
+    traffic_ends: float | None = None
+    interrupt_at: float | None = None
+    fault_at: float | None = None
+    healed_at: float | None = None
+    ttl: int = 0
+    traffic_at: float | None = None
+    traffic_stopped: int = 0
+    traffic_seconds: float = 0.0
+
+    # Clock
+    def now(self) -> float:
+        return self.time
+
+    def pause(self, seconds: float) -> None:
+        self.time += seconds
+        if self.interrupt_at is not None and self.time >= self.interrupt_at:
+            self.interrupt_at = None
+            raise KeyboardInterrupt
+
+    # Metrics
+    def active(self) -> Sequence[ActiveAlert]:
+        state = self._state()
+        at = (self.fault_at or 0.0) + self.crosses
+        own = [ActiveAlert(DRILL.alert, {"alertname": DRILL.alert, **LABELS}, state, at)] if state else []
+        return own + self.others
+
+    def value(self, promql: str) -> float | None:
+        if promql == "arrives[6s]":
+            return self.background + (self.arriving if self.traffic_at is not None else 0.0)
+        if promql == "errors[6s]":
+            return 0.05 if self.fault_at is not None and self.signal_moves else None
+        return 0.051
+
+    def rule(self, drill: Drill) -> LoadedRule:
+        return RULE
+
+    def scrape_seconds(self) -> float:
+        return 1.5
+
+    # Notifier
+    def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
+        assert labels == {"alertname": DRILL.alert, **LABELS}
+        return 1.0, 30.0
+
+    # Inbox
+    def messages(self, *, since: float) -> Sequence[Message]:
+        found = [replace(one, received_at=self.told_at()) for one in self.notices]
+        if self.healed_at is not None:
+            found += [
+                replace(one, status="resolved", received_at=self.told_at() + 30.0) for one in self.notices
+            ]
+        return [one for one in found if since < one.received_at <= self.time]
+
+    # FaultSwitch
+    def set(self, fault: Fault, *, ttl_seconds: int) -> None:
+        assert fault == DRILL.fault
+        self.ttl = ttl_seconds
+        if self.set_error:
+            raise self.set_error
+        self.fault_at = self.time
+
+    def clear(self, fault: Fault) -> None:
+        if self.clear_errors:
+            raise self.clear_errors.pop()
+        self.healed_at = self.time
+
+    # Traffic
+    def start(self, target: str, *, rate: float, seconds: float) -> "World":
+        assert (target, rate) == ("judgment", 10.0)
+        self.traffic_at, self.traffic_seconds = self.time, seconds
+        return self
+
+    def ended(self) -> str | None:
+        return "it crashed" if self.traffic_ends is not None and self.time >= self.traffic_ends else None
+
+    def stop(self) -> Mapping[str, object]:
+        self.traffic_stopped += 1
+        return {"sent": 100}
+
+    def told_at(self) -> float:
+        """When the firing notice arrives."""
+        return (self.fault_at or self.time) + self.crosses + RULE.for_seconds + 1.0
+
+    def _state(self) -> str:
+        if self.fault_at is None or self.time < self.fault_at + self.crosses:
+            return ""
+        if self.healed_at is not None and self.time >= self.healed_at + self.drains:
+            return ""
+        return "firing" if self.time >= self.fault_at + self.crosses + RULE.for_seconds else "pending"
+
+
+class Told:
+    """Remembers what the drill said."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.notes: list[str] = []
+        self.bounds: list[Bound] = []
+
+    def waiting(self, step: str, deadline: float | None) -> None:
+        assert deadline is not None
+
+    def done(self, step: Step) -> None:
+        self.steps.append(step.name)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def bound(self, bound: Bound) -> None:
+        self.bounds.append(bound)
+
+
+def bound_of(drill: Drill, rule: LoadedRule, timings: Timings, history: History) -> Bound:
+    """A lower bound without promtool: it crosses after 5 seconds and drains in 20."""
+    assert (timings, history.background_rate, history.traffic_rate) == (Timings(1.5, 1.0, 30.0), 1.0, 10.0)
+    return Bound(timings.scrape, 1.5, rule.for_seconds, 1.0, 30.0, crosses=5.0, fires=23.0, drains=20.0)
+
+
+def run(world: World, drill: Drill = DRILL, told: Told | None = None) -> Result:
+    """One drill at demo pace in `world`."""
+    around = Surroundings(world, world, world, world, world, world)
+    return Runner(drill, around, pace="demo", listener=told or Told(), bound=bound_of).run()
+
+
+def test_a_drill_passes_with_every_step_timed() -> None:
+    """Times count from fault and from heal, as Prometheus and the inbox saw them."""
+    told = Told()
+    result = run(World(), told=told)
+    assert result.passed, result.failure
+    assert told.steps == list(STEPS)
+    times = {step.name: round(step.seconds, 1) for step in result.steps}
+    assert times["pending"] == 6.0  # activeAt, not the poll after it
+    assert times["firing"] == pytest.approx(24.0, abs=0.3)
+    assert times["notified"] == 25.0  # the inbox's own time
+    assert times["resolved"] == pytest.approx(20.0, abs=0.3)
+    assert times["cleared"] == pytest.approx(30.0, abs=0.3)
+    assert result.traffic == {"sent": 100}
+
+
+def test_the_measured_time_stands_beside_the_lower_bound() -> None:
+    """With its ratio; the resolved notice's bound knows how long after the notice the heal came."""
+    result = run(World())
+    notified, cleared = result.step("notified"), result.step("cleared")
+    assert notified is not None
+    assert cleared is not None
+    assert notified.least == 24.0
+    assert result.ratio("notified") == pytest.approx(25 / 24)
+    assert cleared.least == pytest.approx(cleared.seconds)
+    assert "lower bound 24.0 s, ratio 1.04" in result.line()
+
+
+def test_the_fault_is_healed_and_traffic_stopped_once() -> None:
+    """The fault would have ended by itself soon after the last moment at which the drill heals."""
+    world = World()
+    assert run(world).passed
+    assert world.healed_at is not None
+    assert world.traffic_stopped == 1
+    assert world.ttl == 45 + 60
+    assert world.traffic_seconds > 45 + 75
+
+
+Change = Callable[[World], None]
+
+
+def change(**values: object) -> Change:
+    """Sets attributes of a world."""
+    return lambda world: [setattr(world, name, value) for name, value in values.items()] and None
+
+
+@pytest.mark.parametrize(
+    ("changed", "step", "words"),
+    [
+        (change(others=[OTHER]), "calm", "not calm, TargetDown (platform, firing)"),
+        (change(arriving=3.0), "traffic", "10 requests a second to judgment do not arrive"),
+        (change(set_error=Refused("judgment refused the fault", "HTTP 401")), "fault", "judgment refused"),
+        (change(signal_moves=False), "signal", "share of errors stayed at or below 0.01"),
+        (change(crosses=1e9), "pending", "TooManyErrors did not become pending within 26 s"),
+        (change(notices=()), "notified", "no firing notice of TooManyErrors within 45 s of the fault"),
+        (change(notices=()), "notified", "missing: slack of receiver inbox, channel alerts; webhook"),
+        (change(notices=(SLACK,)), "notified", "missing: webhook of receiver inbox"),
+        (
+            change(notices=(SLACK, WEBHOOK, replace(SLACK, channel="other"))),
+            "notified",
+            "the firing notice went to slack of receiver inbox, channel other",
+        ),
+        (
+            change(notices=(SLACK, replace(WEBHOOK, receiver="pager"))),
+            "notified",
+            "the firing notice went to webhook of receiver pager, channel inbox",
+        ),
+        (
+            change(notices=(SLACK, replace(WEBHOOK, labels={**LABELS, "severity": "warning"}))),
+            "notified",
+            "carries {'severity': 'warning'}",
+        ),
+        (change(drains=1e9), "resolved", "TooManyErrors still fires 75 s after the heal"),
+        (change(traffic_ends=1010.0), "pending", "the drill's traffic ended by itself"),
+    ],
+)
+def test_a_drill_fails_at_the_step_that_is_wrong(changed: Change, step: str, words: str) -> None:
+    """With what was seen, and healed in every case."""
+    world = World()
+    changed(world)
+    if world.traffic_ends:
+        world.crosses = 20.0
+    result = run(world)
+    assert (result.failed_step, result.passed) == (step, False)
+    assert f"step '{step}'" in result.failure
+    assert words in result.failure
+    assert world.fault_at is None or world.healed_at is not None
+    assert world.traffic_at is None or world.traffic_stopped == 1
+
+
+def test_a_rule_that_is_too_lax_shows_what_it_asks_and_what_there_is() -> None:
+    """The first thing that one wants to know of a drill that fails at pending."""
+    result = run(World(crosses=1e9))
+    assert "sum(errors[30s]) gives 0.051, the rule asks > 0.01" in result.failure
+    assert "services/judgment/drills.yml" in result.failure
+
+
+def test_an_alert_that_nobody_expects_fails_the_drill() -> None:
+    """Unless the drill names it, or it is a heartbeat."""
+    world = World()
+    world.others = [replace(OTHER, state="pending")]
+    drill = replace(DRILL, also_expected=frozenset({"TargetDown"}))
+    assert run(world, drill).passed
+    world = World(others=[replace(OTHER, labels={"severity": "none"})])
+    assert run(world).passed
+
+    class Late(World):
+        def active(self) -> Sequence[ActiveAlert]:
+            late = [OTHER] if self.fault_at is not None and self.time > self.fault_at + 10 else []
+            return [*super().active(), *late]
+
+    result = run(Late())
+    assert result.failed_step == "firing"
+    assert "unexpected: TargetDown (platform, firing)" in result.failure
+
+
+def test_an_alert_of_the_same_name_in_another_system_is_another_alert() -> None:
+    """Its firing is unexpected, and its notice is not the drill's."""
+    namesake = ActiveAlert(DRILL.alert, {**LABELS, "system": "kerp"}, "firing", 0.0)
+    result = run(World(others=[namesake]))
+    assert result.failed_step == "calm"
+    stranger = replace(SLACK, labels={**LABELS, "system": "kerp"}, channel="elsewhere")
+    assert run(World(notices=(SLACK, WEBHOOK, stranger))).passed
+
+
+@pytest.mark.parametrize("seconds", [0.1, 6.0, 10.0, 30.0, 45.0])
+def test_ctrl_c_heals_and_stops_the_traffic(seconds: float) -> None:
+    """At any moment, and goes on to whoever asked."""
+    world = World(interrupt_at=1000.0 + seconds, background=1.0, arriving=0.0 if seconds < 1 else 10.0)
+    with pytest.raises(KeyboardInterrupt):
+        run(world)
+    assert world.fault_at is None or world.healed_at is not None
+    assert world.traffic_stopped == 1
+
+
+def test_a_heal_that_fails_is_tried_again() -> None:
+    """A service that restarts just then is healed all the same, though the drill has failed."""
+    world = World(clear_errors=[Unreachable("judgment does not take its fault")] * 3)
+    result = run(world)
+    assert result.failed_step == "heal"
+    assert world.healed_at is not None
+    assert not result.notes
+
+
+def test_a_heal_that_never_works_is_told() -> None:
+    """The fault ends by itself, and the reader knows."""
+    told = Told()
+    result = run(World(clear_errors=[Unreachable("judgment does not take its fault")] * 1000), told=told)
+    assert result.failed_step == "heal"
+    assert "ends by itself" in told.notes[0]
+
+
+def test_a_fault_that_may_have_arrived_is_cleared() -> None:
+    """A time-out of the request says nothing about its effect."""
+    world = World(set_error=Unreachable("judgment does not take its fault"))
+    result = run(world)
+    assert result.failed_step == "fault"
+    assert world.healed_at is not None
+
+
+def test_a_missing_rule_fails_before_anything_is_broken() -> None:
+    """Nothing to heal, no traffic sent."""
+
+    class Without(World):
+        def rule(self, drill: Drill) -> LoadedRule:
+            raise CheckFailed("Prometheus has no rule TooManyErrors")
+
+    world = Without()
+    result = run(world)
+    assert result.failed_step == "calm"
+    assert "has no rule" in result.failure
+    assert world.traffic_at is None
+
+
+def test_a_drill_goes_on_when_a_backend_misses_a_beat() -> None:
+    """One unanswered poll is not a failure."""
+
+    class Flaky(World):
+        def active(self) -> Sequence[ActiveAlert]:
+            if self.fault_at is not None and 3 < self.time - self.fault_at < 5:
+                raise Unreachable("Prometheus does not answer")
+            return super().active()
+
+    assert run(Flaky()).passed
