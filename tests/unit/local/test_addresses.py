@@ -16,7 +16,10 @@ ADDRESSES = Addresses(
     ("text", "here"),
     [
         ("http://loki:3100/ready", "http://127.0.0.1:13100/ready"),
-        ("postgresql+asyncpg://u:secret@postgres:5432/db", "postgresql+asyncpg://u:secret@127.0.0.1:15432/db"),
+        (
+            "postgresql+asyncpg://u:secret@postgres:5432/db",
+            "postgresql+asyncpg://u:secret@127.0.0.1:15432/db",
+        ),
         ("node-exporter:9100", "127.0.0.1:19100"),
         ("my-loki:3100 and loki.example:3100", "my-loki:3100 and loki.example:3100"),
         ("loki:9999 is no address of ours", "loki:9999 is no address of ours"),
@@ -53,7 +56,19 @@ def test_a_url_to_a_port_that_a_peer_does_not_have_is_an_error() -> None:
 
 def test_arguments() -> None:
     """Flags with `=`, a port after its flag, and numbers that are no ports."""
-    words = ["--listen=:3100", "--host", "0.0.0.0", "--port", "3100", "--users", "3100", "-p", "9095", "--save", ""]
+    words = [
+        "--listen=:3100",
+        "--host",
+        "0.0.0.0",
+        "--port",
+        "3100",
+        "--users",
+        "3100",
+        "-p",
+        "9095",
+        "--save",
+        "",
+    ]
     assert ADDRESSES.arguments(words) == (
         "--listen=127.0.0.1:13100", "--host", "127.0.0.1", "--port", "13100", "--users", "3100", "-p", "19095",
         "--save", "",
@@ -68,7 +83,11 @@ def test_an_empty_flag_stays_empty() -> None:
 def test_environment_and_numbers() -> None:
     """NAME_PORT is a port; a number elsewhere is not."""
     given = {"HTTP_PORT": "3100", "SEED": "3100", "URL": "http://loki:3100"}
-    assert ADDRESSES.environment(given) == {"HTTP_PORT": "13100", "SEED": "3100", "URL": "http://127.0.0.1:13100"}
+    assert ADDRESSES.environment(given) == {
+        "HTTP_PORT": "13100",
+        "SEED": "3100",
+        "URL": "http://127.0.0.1:13100",
+    }
     assert ADDRESSES.number("http_listen_port", 3100) == 13100
     assert ADDRESSES.number("grpc_listen_port", 0) == 0
     assert ADDRESSES.number("bind_port", 7947) == 17947

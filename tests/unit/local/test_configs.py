@@ -9,7 +9,10 @@ from firedrill.local.addresses import Addresses
 from firedrill.local.configs import render, rewrite_yaml
 
 ADDRESSES = Addresses(
-    own={9090: 19090}, peers={("web", 80): 10080, ("prometheus", 9090): 19090}, paths={"/data": "/state/data"}, offset=10000
+    own={9090: 19090},
+    peers={("web", 80): 10080, ("prometheus", 9090): 19090},
+    paths={"/data": "/state/data"},
+    offset=10000,
 )
 ALL = frozenset({"web", "prometheus"})
 
@@ -29,7 +32,7 @@ def test_only_what_must_change_changes() -> None:
         "listen:   '0.0.0.0:9090'   # here\n"
         "http_listen_port: 9090\n"
         "limit: 9090\n"
-        "url: \"http://web:80/x\"\n"
+        'url: "http://web:80/x"\n'
         "dirs: {a: /data/a, b: [/data, other]}\n"
         "on: yes\n"
         "text: |\n  see http://web:80\n  and /data/x\n"
@@ -39,7 +42,7 @@ def test_only_what_must_change_changes() -> None:
         "listen:   '127.0.0.1:19090'   # here\n"
         "http_listen_port: 19090\n"
         "limit: 9090\n"
-        "url: \"http://127.0.0.1:10080/x\"\n"
+        'url: "http://127.0.0.1:10080/x"\n'
         "dirs: {a: /state/data/a, b: [/state/data, other]}\n"
         "on: yes\n"
         "text: |\n  see http://127.0.0.1:10080\n  and /state/data/x\n"
@@ -49,7 +52,10 @@ def test_only_what_must_change_changes() -> None:
 def test_labels_are_names_and_stay_but_their_paths_do_not() -> None:
     """`instance: web:80` is what queries and people see; Promtail's __path__ is a file."""
     text = "- targets: ['web:80']\n  labels: {instance: 'web:80', __path__: /data/*.log}\n"
-    assert rewritten(text) == "- targets: ['127.0.0.1:10080']\n  labels: {instance: 'web:80', __path__: /state/data/*.log}\n"
+    assert (
+        rewritten(text)
+        == "- targets: ['127.0.0.1:10080']\n  labels: {instance: 'web:80', __path__: /state/data/*.log}\n"
+    )
 
 
 def test_a_host_and_a_port_apart_belong_together() -> None:
@@ -85,12 +91,19 @@ def test_the_pace_is_applied_before_and_not_to_target_files(tmp_path: Path) -> N
     (tmp_path / "targets" / "prometheus.yml").write_text("a: 1\n")
     files = {
         file.target.as_posix(): file.content
-        for file in render(tmp_path, Path("/o"), ADDRESSES, pace=lambda path, text: text + "b: /data\n", started=ALL)
+        for file in render(
+            tmp_path, Path("/o"), ADDRESSES, pace=lambda path, text: text + "b: /data\n", started=ALL
+        )
     }
-    assert files == {"/o/prometheus.yml": b"a: 127.0.0.1:10080\nb: /state/data\n", "/o/targets/prometheus.yml": b"a: 1\n"}
+    assert files == {
+        "/o/prometheus.yml": b"a: 127.0.0.1:10080\nb: /state/data\n",
+        "/o/targets/prometheus.yml": b"a: 1\n",
+    }
 
 
-@pytest.mark.parametrize(("text", "says"), [("a: [1\n", "this is not YAML"), ("a: http://web:81/\n", "leads nowhere")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("a: [1\n", "this is not YAML"), ("a: http://web:81/\n", "leads nowhere")]
+)
 def test_a_config_that_cannot_be_used_is_named(tmp_path: Path, text: str, says: str) -> None:
     """With its path and what to do, before anything starts."""
     path = tmp_path / "loki.yml"

@@ -71,7 +71,13 @@ def test_a_line_that_nobody_reads_is_named_with_what_was_meant(project: Path) ->
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PACE", "fast"), ("FDS_PORT", "0"), ("FDS_PORT", "web"), ("PORT_OFFSET", "-1"), ("PORT_OFFSET", "60000")],
+    [
+        ("PACE", "fast"),
+        ("FDS_PORT", "0"),
+        ("FDS_PORT", "web"),
+        ("PORT_OFFSET", "-1"),
+        ("PORT_OFFSET", "60000"),
+    ],
 )
 def test_a_bad_value_is_refused_by_name(project: Path, name: str, value: str) -> None:
     """With what it may be."""

@@ -70,7 +70,12 @@ def test_a_whole_service_is_read(tmp_path: Path) -> None:
 def test_the_other_service_is_read_too(tmp_path: Path) -> None:
     """A retry count of `on-failure` is left aside; `off` stays a word and does not become false."""
     db = read(tmp_path, WHOLE).services["db"]
-    assert (db.restart, db.profiles, db.hints.system, db.hints.local) == ("on-failure", ("extra",), "postgres", "off")
+    assert (db.restart, db.profiles, db.hints.system, db.hints.local) == (
+        "on-failure",
+        ("extra",),
+        "postgres",
+        "off",
+    )
 
 
 @pytest.mark.parametrize(
