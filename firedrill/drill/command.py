@@ -56,7 +56,7 @@ def run_all(
     """Run `drills` one after another; see `main`."""
     done: list[Result] = []
     try:
-        with _terminable():
+        with terminable():
             for drill in drills:
                 done.append(_run(console, drill, around, pace))
                 _remember(console, results, done[-1])
@@ -96,7 +96,7 @@ def _list(console: Console, drills: Sequence[Drill], results: Path) -> None:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM and a lost terminal end a drill as Ctrl-C does: the fault is healed first."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:

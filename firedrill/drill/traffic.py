@@ -52,7 +52,7 @@ class TrafficProcess:
     def ended(self) -> str | None:
         """Why it has ended by itself, None while it runs."""
         code = self._process.poll()
-        return None if code is None else f"it ended with code {code}; {self._said()}"
+        return None if code is None else f"it ended with code {code}; {self.said()}"
 
     def stop(self) -> Mapping[str, object]:
         """End it and return its summary; a second call returns the same."""
@@ -68,7 +68,8 @@ class TrafficProcess:
             self._errors.close()
         return self._summary
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """The end of what it wrote on standard error."""
         self._errors.seek(0)
         return " ".join(self._errors.read().split())[-300:] or "it said nothing"
 

@@ -1,4 +1,4 @@
-"""Every alert has its tests, its drill and its runbook, complete and consistent; and none of these lacks its alert."""
+"""Every alert has its tests, its drill and its runbook, complete and consistent, and the other way round."""
 
 import json
 import re
@@ -121,7 +121,7 @@ def _runbook(folder: Path, alert: str) -> str:
 
 
 def _queries(text: str) -> dict[str, list[str]]:
-    """The fenced blocks of a runbook's Diagnosis by language; a selector of logs is piped, one of spans is not."""
+    """The fenced blocks of a runbook by language; a query of logs is piped, one of traces is not."""
     found: dict[str, list[str]] = {"promql": [], "logql": [], "traceql": []}
     for block in re.findall(r"^\s*```\n(.*?)^\s*```$", text, flags=re.MULTILINE | re.DOTALL):
         query = block.strip()
@@ -189,7 +189,7 @@ def _loaded(drill: Drill, pace: str) -> LoadedRule:
 @every_drill
 @pytest.mark.parametrize("pace", PACES)
 def test_a_drills_fault_carries_its_rule_and_the_deadlines_leave_room(drill: Drill, pace: str) -> None:
-    """At either pace the rule fires and clears on the ideal series, bad luck with scrapes included, in time."""
+    """The rule fires and clears on the ideal series in time, bad luck with scrapes included."""
     rule = _loaded(drill, pace)
     wait, interval = (seconds(pace_duration(text, pace)) for text in ("10s", "5m"))
     timings = Timings(rule.evaluation_seconds, wait, interval)
@@ -221,7 +221,7 @@ def test_without_the_fault_the_rule_stays_quiet_under_the_drills_traffic(drill: 
 @every_drill
 @pytest.mark.parametrize("pace", PACES)
 def test_a_rule_ten_times_too_lax_fails_its_drill(drill: Drill, pace: str) -> None:
-    """The fault lies below ten times the threshold, so that a drill proves the threshold and not only the rule."""
+    """The fault lies below ten times the threshold, so that a drill proves the threshold too."""
     rule = _loaded(drill, pace)
     first = comparisons(rule.expression)[0]
     lax = f"{float(first.right) * 10:g}"

@@ -215,7 +215,12 @@ Change = Callable[[World], None]
 
 def change(**values: object) -> Change:
     """Sets attributes of a world."""
-    return lambda world: [setattr(world, name, value) for name, value in values.items()] and None
+
+    def changed(world: World) -> None:
+        for name, value in values.items():
+            setattr(world, name, value)
+
+    return changed
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,21 @@ def test_refuses_what_it_does_not_understand(rule: str, reason: str) -> None:
         pace_expression(rule, "demo")
 
 
+TEXTS = ('"[5m]"', "'a\\'b'", "`[`", "# [5m]\n", '{a=~"b"}')
 PIECES = st.sampled_from(
-    ["x", "job:y:rate5m", "[5m]", "[1h:5m]", " ", "\n", "(", ")", '"[5m]"', "'a\\'b'", "`[`", "# [5m]\n"]
-    + ["1e3", "0.5", " > ", '{a=~"b"}', " offset 5m", " and ", "+", " by ", ","]
+    (
+        *"x()+, \n",
+        *TEXTS,
+        "job:y:rate5m",
+        "[5m]",
+        "[1h:5m]",
+        "1e3",
+        "0.5",
+        " > ",
+        " offset 5m",
+        " and ",
+        " by ",
+    )
 )
 
 
