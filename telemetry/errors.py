@@ -62,7 +62,7 @@ class ClientError(ServiceError):
         super().__init__(status, code, message, headers=headers)
 
 
-class Unavailable(ServiceError):  # noqa: N818 - reads as what it says: raise Unavailable("the database")
+class Unavailable(ServiceError):
     """A 503 answer: `what` cannot be reached; the client may try again after `retry_after` seconds."""
 
     def __init__(self, what: str, *, retry_after: float = 1.0) -> None:

@@ -105,11 +105,9 @@ def _number(otel: Mapping[str, str], name: str, default: int) -> int:
 
 def mask_span(span: ReadableSpan) -> ReadableSpan:
     """A copy of a finished span in which no text holds a secret."""
-    events = [
-        Event(mask_text(event.name), _masked(event.attributes), event.timestamp) for event in span.events
-    ]
+    events = [Event(_text(event.name), _masked(event.attributes), event.timestamp) for event in span.events]
     return ReadableSpan(
-        name=mask_text(span.name),
+        name=_text(span.name),
         context=span.context,
         parent=span.parent,
         resource=span.resource,
@@ -127,19 +125,35 @@ def mask_span(span: ReadableSpan) -> ReadableSpan:
 def _masked_status(status: Status) -> Status:
     if not status.description:
         return status
-    return Status(status.status_code, mask_text(status.description))
+    return Status(status.status_code, _text(status.description))
 
 
 def _masked(attributes: Attributes) -> dict[str, AnyValue]:
-    return {mask_text(key): _masked_attribute(key, value) for key, value in (attributes or {}).items()}
+    return {_text(key): _masked_attribute(key, value) for key, value in (attributes or {}).items()}
 
 
 def _masked_attribute(key: str, value: AnyValue) -> AnyValue:
     masked = mask_pair(key, value)
-    if isinstance(value, list | tuple) and isinstance(masked, list | tuple):
+    if isinstance(masked, list | tuple):
         # An attribute's items are all of one type.
-        same = all(type(item) is type(old) for item, old in zip(masked, value, strict=False))
-        return [*masked] if same else [str(item) for item in masked]
-    if masked is None or isinstance(masked, str | bool | int | float):
-        return masked
-    return str(masked)
+        old = [*value] if isinstance(value, list | tuple) else []
+        same = all(type(item) is type(before) for item, before in zip(masked, old, strict=False))
+        return tuple(_plain(item) if same else _text(str(item)) for item in masked)
+    return _plain(masked)
+
+
+def _plain(value: object) -> AnyValue:
+    """What OTLP can hold; anything else would make it refuse the whole batch."""
+    if isinstance(value, bool | float) or value is None:
+        return value
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return value
+    return _encodable(str(value))
+
+
+def _text(text: str) -> str:
+    return _encodable(mask_text(text))
+
+
+def _encodable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -23,6 +23,9 @@ _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 IDENTIFIER = re.compile(rf"[0-9a-f]{{32}}|[0-9a-f]{{16}}|{_UUID}")
 """Trace ids, span ids and UUIDs."""
 
+_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"  # JSON within JSON: the letter before is no letter
+_WORD_BEGINS = rf"(?:(?<![A-Za-z0-9])|{_ESCAPE})"
+
 # --- what follows a name that says it is secret: api_key=..., "password": "...", Authorization: ...
 _NAMES = (
     r"(?:api|access|secret|private|signing|encryption|account|shared|license|routing|integration|master)"
@@ -43,12 +46,12 @@ _HEADER = re.compile(
     rf"(?P<name>authorization|(?:set-)?cookie)(?P<is>{_IS})(?P<value>{_QUOTED}|[^\r\n\"']++)", re.IGNORECASE
 )
 _SCHEME = re.compile(
-    r"(?<![A-Za-z0-9])(?P<scheme>Bearer|Basic)[ \t]{1,4}[A-Za-z0-9._~+/=-]{8,}+", re.IGNORECASE
+    rf"{_WORD_BEGINS}(?P<scheme>Bearer|Basic)[ \t]{{1,4}}[A-Za-z0-9._~+/=-]{{8,}}+", re.IGNORECASE
 )
 
 # --- what is known by its own form
 _TOKEN = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
+    rf"{_WORD_BEGINS}(?:"
     r"(?:sk|pk|rk|ak|xai|gsk|hf|api|key|tok|whsec|npm|dop|dapi|shpat)[-_]"
     r"(?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{16,}+"
     r"|gh[pousr]_[A-Za-z0-9]{20,}+|github_pat_[A-Za-z0-9_]{20,}+|glpat-[A-Za-z0-9_-]{16,}+"
@@ -59,7 +62,7 @@ _TOKEN = re.compile(
 _PEM = re.compile(r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[^-]*+(?:-----END [A-Z ]{0,32}PRIVATE KEY-----)?")
 _AWS = re.compile(
     r"(?:AKIA|ASIA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}"
-    r"|(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+    rf"|(?:(?<![A-Za-z0-9/+])|{_ESCAPE})[A-Za-z0-9/+]{{40}}(?![A-Za-z0-9/+=])"
 )
 _DATABASE = re.compile(
     r"(?P<scheme>(?:postgres|mysql|mariadb|redis|mongodb|amqp|mssql|oracle|clickhouse|cockroach|kafka|nats|ldap"
@@ -73,12 +76,13 @@ _EMAIL_ENCODED = re.compile(rf"(?<![\w.+-])[\w.+-]++%40{_DOMAIN}")
 
 # --- numbers, in one pass: what must stay comes first
 _NINE_DIGITS = re.compile(r"(?:\d[ ().+-]{0,2}){9}")
-_EDGE = r"(?<!\d)(?<!\d\.)"  # neither within a number nor behind its point
+_EDGE = rf"(?:(?<!\d)(?<!\d\.)|{_ESCAPE})"  # neither within a number nor behind its point
 _NUMBER = re.compile(
     rf"(?P<keep>(?<![0-9A-Za-z])(?:{_UUID}|[0-9a-f]{{32}}|[0-9a-f]{{16}}(?=-0[0-9a-f](?![0-9a-f])))(?![0-9A-Za-z])"
     r"|(?<!\d)\d{4}-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-6]\d(?:[.,]\d{1,9})?)?"
     r"(?:Z|[+-][01]\d:?[0-5]\d)?)?(?!\d))"
-    rf"|(?P<card>{_EDGE}(?:[2-69]\d{{3}}(?P<a>[ .-]?)\d{{4}}(?P=a)\d{{4}}(?P=a)\d{{1,7}}"
+    rf"|(?P<card>{_EDGE}(?:(?:[3-69]\d{{3}}|2[2-7]\d{{2}})(?P<a>[ .-]?)\d{{4}}(?P=a)\d{{4}}(?P=a)\d{{4,7}}"
+    r"|4\d{3}(?P<d>[ .-]?)\d{4}(?P=d)\d{4}(?P=d)\d"
     r"|3[47]\d{2}(?P<b>[ .-]?)\d{6}(?P=b)\d{5}|3\d{3}(?P<c>[ .-]?)\d{6}(?P=c)\d{4})(?!\d)(?!\.\d))"
     r"|(?P<phone>(?:\+|%2B)(?:[ ().-]{0,2}\d){8,15}(?!\d)"
     rf"|{_EDGE}\(?01[016789]\)?[ .-]?\d{{3,4}}[ .-]?\d{{4}}(?!\d)(?!\.\d)"

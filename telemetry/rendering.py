@@ -85,11 +85,11 @@ def _described(error: BaseException) -> dict[str, object]:
     }
 
 
-def text_of(error: BaseException) -> str:
-    """What an exception says, even when it cannot say it."""
+def text_of(value: object) -> str:
+    """What an exception or any other object says, even when it cannot say it."""
     try:
-        return str(error)
-    except Exception:  # an exception's own __str__ failed
+        return str(value)
+    except Exception:  # the object's own __str__ failed
         return "<unprintable>"
 
 

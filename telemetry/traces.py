@@ -118,8 +118,9 @@ def _attribute(value: object) -> AttributeValue:
     if isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, list | tuple):
-        return [str(item) for item in value]
-    return str(value)
+        alike = len({type(item) for item in value}) == 1 and isinstance(value[0], str | bool | int | float)
+        return [*value] if alike else [text_of(item) for item in value]
+    return text_of(value)
 
 
 def make_provider(

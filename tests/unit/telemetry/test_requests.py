@@ -53,7 +53,10 @@ def routes(site: Any) -> FastAPI:
 
     @router.post("/orders")
     async def order(order: Order) -> dict[str, int]:
-        with bind(tenant_id="t-1", user_id="bob@example.com"), span("order.place", **{"order.name": order.name}) as open_span:
+        with (
+            bind(tenant_id="t-1", user_id="bob@example.com"),
+            span("order.place", **{"order.name": order.name}) as open_span,
+        ):
             open_span.set("result.status", "ok")
             get_logger("orders").info("Order placed", count=order.count)
         return {"count": order.count}
@@ -125,10 +128,15 @@ def test_a_request_is_counted_timed_logged_and_traced_under_its_route(site: Any)
     assert f"{server.context.trace_id:032x}" == trace_id
     assert f"{server.context.span_id:016x}" == line["span_id"]
     assert dict(server.attributes) == {
-        "http.request.method": "GET", "url.path": "/api/v1/items/7", "url.scheme": "http",
-        "http.route": "/api/v1/items/{item}", "user_agent.original": server.attributes["user_agent.original"],
-        "server.address": "service.test", "client.address": "127.0.0.1", "http.response.status_code": 200,
-    }  # fmt: skip
+        "http.request.method": "GET",
+        "url.path": "/api/v1/items/7",
+        "url.scheme": "http",
+        "http.route": "/api/v1/items/{item}",
+        "user_agent.original": server.attributes["user_agent.original"],
+        "server.address": "service.test",
+        "client.address": "127.0.0.1",
+        "http.response.status_code": 200,
+    }
     resource = server.resource.attributes
     assert (resource["service.name"], resource["service.namespace"]) == ("shop", "shopfds")
     assert (resource["service.version"], resource["deployment.environment.name"]) == ("1.2.3", "development")
@@ -151,7 +159,11 @@ def test_fields_bound_in_the_handler_reach_its_lines_and_the_requests_own(site: 
 
 def test_the_callers_trace_and_baggage_are_continued(site: Any) -> None:
     """W3C trace context and baggage, also in more than one header."""
-    headers = [("traceparent", f"00-{TRACE}-{PARENT}-01"), ("baggage", "drill=FDSSLAViolation"), ("baggage", "step=2")]
+    headers = [
+        ("traceparent", f"00-{TRACE}-{PARENT}-01"),
+        ("baggage", "drill=FDSSLAViolation"),
+        ("baggage", "step=2"),
+    ]
     response = site.get("/api/v1/baggage", headers=headers)
     assert response.headers["x-trace-id"] == TRACE
     assert response.json() == {"drill": "FDSSLAViolation", "step": "2"}
@@ -162,9 +174,13 @@ def test_the_callers_trace_and_baggage_are_continued(site: Any) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"traceparent": "nonsense"}, {"traceparent": f"00-{'0' * 32}-{PARENT}-01"}, {"baggage": "=;,%zz" * 500},
-     {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "x" * 9000}],
-)  # fmt: skip
+    [
+        {"traceparent": "nonsense"},
+        {"traceparent": f"00-{'0' * 32}-{PARENT}-01"},
+        {"baggage": "=;,%zz" * 500},
+        {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "x" * 9000},
+    ],
+)
 def test_nonsense_context_is_ignored(site: Any, headers: dict[str, str]) -> None:
     """A client cannot break a request with its headers."""
     response = site.get("/api/v1/items/1", headers=headers)
@@ -181,14 +197,19 @@ def test_the_parents_decision_not_to_sample_is_kept(site: Any) -> None:
     assert "trace_id" not in site.exposed()
 
 
-@pytest.mark.parametrize("given", ["order-7", "4bf92f3577b34da6a3ce929d0e0e4736", "0b5bd1e5-50a0-4b6b-a2a0-f2bbb5d1ba4b", "a" * 128])
+@pytest.mark.parametrize(
+    "given",
+    ["order-7", "4bf92f3577b34da6a3ce929d0e0e4736", "0b5bd1e5-50a0-4b6b-a2a0-f2bbb5d1ba4b", "a" * 128],
+)
 def test_a_good_request_id_is_taken_over(site: Any, given: str) -> None:
     """It is returned and logged as it came."""
     response = site.get("/api/v1/items/1", headers={"x-request-id": given})
     assert response.headers["x-request-id"] == given == site.lines()[0]["request_id"]
 
 
-@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "é", "a\tb", "sk-1234567890abcdef1234", "010-1234-5678", "../x", "-"])
+@pytest.mark.parametrize(
+    "given", ["", "a b", "x" * 129, "é", "a\tb", "sk-1234567890abcdef1234", "010-1234-5678", "../x", "-"]
+)
 def test_a_request_id_that_is_none_is_replaced(site: Any, given: str) -> None:
     """Too long, with odd characters, or a secret in disguise."""
     response = site.get("/api/v1/items/1", headers={"x-request-id": given.encode("latin-1")})
@@ -240,15 +261,25 @@ def test_expected_errors_have_one_form(site: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "content_type"),
     [
-        (b"{", "application/json"), (b"\xff\xfe", "application/json"), (b"[" * 50_000, "application/json"), (b"", "application/json"),
-        (b"name=x", "application/x-www-form-urlencoded"), (b'{"name": "x"}', "text/plain"), (b'{"name": "x"}', "nonsense"),
-        (b'{"name": 1}', "application/json"), (b'{"name": "a\\u0000b"}', "application/json"), (b"null", "application/json"),
-        (b'{"name": "a\\ud800b"}', "application/json"), (b'{"name": "x", "extra": {"\\udfff": 1}}', "application/json"),
-        (b'{"name": "x", "extra": [NaN]}', "application/json"), (b'{"name": "x", "extra": "\\u0000"}', "application/json"),
-        (b'{"name": "x", "count": 1e999}', "application/json"), (b'{"name": "x", "count": ' + b"9" * 5000 + b"}", "application/json"),
+        (b"{", "application/json"),
+        (b"\xff\xfe", "application/json"),
+        (b"[" * 50_000, "application/json"),
+        (b"", "application/json"),
+        (b"name=x", "application/x-www-form-urlencoded"),
+        (b'{"name": "x"}', "text/plain"),
+        (b'{"name": "x"}', "nonsense"),
+        (b'{"name": 1}', "application/json"),
+        (b'{"name": "a\\u0000b"}', "application/json"),
+        (b"null", "application/json"),
+        (b'{"name": "a\\ud800b"}', "application/json"),
+        (b'{"name": "x", "extra": {"\\udfff": 1}}', "application/json"),
+        (b'{"name": "x", "extra": [NaN]}', "application/json"),
+        (b'{"name": "x", "extra": "\\u0000"}', "application/json"),
+        (b'{"name": "x", "count": 1e999}', "application/json"),
+        (b'{"name": "x", "count": ' + b"9" * 5000 + b"}", "application/json"),
         (b'{"name": "x", "extra": ' + b"[" * 40 + b"]" * 40 + b"}", "application/json"),
     ],
-)  # fmt: skip
+)
 def test_bad_bodies_are_4xx_with_a_reason(site: Any, content: bytes, content_type: str) -> None:
     """Never 500, whatever the bytes; and the input is not repeated."""
     response = site.fetch("POST", "/api/v1/orders", content=content, headers={"content-type": content_type})
@@ -280,7 +311,10 @@ def test_bodies_over_the_limit_are_refused(make_site: Any, routes: FastAPI) -> N
     for body in (b"x" * 101, chunked(101)):
         response = small.fetch("POST", "/raw", content=body)
         assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
-    assert small.fetch("POST", "/raw", content=b"", headers={"content-length": "999999999999"}).status_code == 413
+    assert (
+        small.fetch("POST", "/raw", content=b"", headers={"content-length": "999999999999"}).status_code
+        == 413
+    )
 
 
 def test_a_streamed_answer_is_timed_to_its_end(site: Any) -> None:
@@ -308,10 +342,17 @@ def test_a_cancelled_request_is_no_longer_in_progress(site: Any) -> None:
         async def send(message: Any) -> None:
             raise AssertionError(message)
 
-        scope = {"type": "http", "method": "GET", "path": "/api/v1/wait", "headers": [], "query_string": b"", "scheme": "http"}
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/api/v1/wait",
+            "headers": [],
+            "query_string": b"",
+            "scheme": "http",
+        }
         tasks = [asyncio.create_task(site.app(dict(scope), receive, send)) for _ in range(100)]
         where = {"method": "GET", "endpoint": "/api/v1/wait"}
-        while site.value("http_requests_in_progress", where) != 100:
+        while site.value("http_requests_in_progress", where) != 100:  # noqa: ASYNC110 - the tasks' turn
             await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
@@ -349,7 +390,11 @@ def test_label_values_from_clients_cannot_fill_the_memory(site: Any) -> None:
 def test_names_and_labels_of_the_request_metrics_can_be_chosen(make_site: Any) -> None:
     """As ecommerce and K-ERP need them; and left out."""
     names = RequestMetricNames(
-        requests="shop_http_requests_total", duration=None, in_progress=None, endpoint="path", status="status_code"
+        requests="shop_http_requests_total",
+        duration=None,
+        in_progress=None,
+        endpoint="path",
+        status="status_code",
     )
     other = make_site(names=names)
     other.get("/nowhere")
@@ -364,7 +409,7 @@ def test_lines_and_spans_go_to_the_service_whose_request_it_is(make_site: Any) -
     second = make_site(TelemetrySettings(service="second"))
     for each in (first, second):
 
-        @each.app.get("/work")
+        @each.app.get("/work")  # type: ignore[untyped-decorator]  # a fixture gives Any
         def work() -> str | None:  # a plain function runs on another thread
             with span("inner"):
                 get_logger("work").info("Worked")
