@@ -140,7 +140,7 @@ def caller():
 
 class Watched(type(os.environ)):
     def __getitem__(self, key):
-        if caller().startswith(root):
+        if caller().startswith(root) and "site-packages" not in caller():
             seen.append(f"{caller()} reads the environment variable {key}")
         return super().__getitem__(key)
 
