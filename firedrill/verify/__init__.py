@@ -60,6 +60,7 @@ def _shown(checks: Sequence[Check], runner: Runner, progress: Progress, console:
     with ThreadPoolExecutor(max_workers=1) as pool:
         work = pool.submit(runner.run, checks, progress)
         with display.live():
+            display.print_new()
             while not wait([work], timeout=0.25).done:
                 display.print_new()
         display.print_new()

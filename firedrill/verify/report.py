@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +21,7 @@ class Display:
     def __init__(self, console: Console, progress: Progress, runner: Runner) -> None:
         self._console, self._progress, self._runner = console, progress, runner
         self._printed = 0
+        self._next_word = 0.0
 
     def live(self) -> Live:
         """The context in which the table is kept up to date; in a pipe it shows nothing."""
@@ -34,9 +34,15 @@ class Display:
         )
 
     def print_new(self) -> None:
-        """In a pipe: a line for each check that has ended since the last call."""
+        """In a pipe: a line for each newly ended check, and every 10 s the names of those that have not."""
         if self._console.is_terminal:
             return
+        if self._runner.seconds() >= self._next_word:
+            self._next_word += 10.0
+            waiting = self._progress.waiting()
+            names = f": {', '.join(waiting)}" if self._next_word > 10.0 and waiting else ""
+            head = f"{self._runner.left():.0f} s left for {len(waiting)} checks"
+            self._console.print(Text(head + names), soft_wrap=True)
         outcomes = self._progress.outcomes()
         for outcome in outcomes[self._printed :]:
             self._console.print(line_of(outcome), soft_wrap=True)
@@ -50,7 +56,7 @@ class Display:
         for name, what in list(waiting.items())[:15]:
             table.add_row(
                 "…",
-                escape(name),
+                Text(name),
                 Text(clean(what) or "looking", style="dim", overflow="ellipsis", no_wrap=True),
             )
         ended = self._progress.outcomes()

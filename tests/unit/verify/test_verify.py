@@ -212,3 +212,28 @@ def test_answer_in_an_unknown_shape_is_a_failed_check(world: Any) -> None:
     failed = run(world).failed
     assert failed.keys() == {"judgment: logs"}
     assert "a shape that verify does not know" in failed["judgment: logs"]["detail"]
+
+
+def test_terminal_shows_what_is_waited_for(world: Any) -> None:
+    """In a terminal a table names the checks that have not ended, what they miss and the seconds left."""
+    out = io.StringIO()
+    world.exemplars = False
+    code = verify(
+        world,
+        deadline_seconds=1.0,
+        json_wanted=False,
+        http=world.http(),
+        console=Console(file=out, force_terminal=True, width=160, markup=False, highlight=False),
+        interval=0.02,
+    )
+    text = out.getvalue()
+    assert code == 1
+    assert "1 waiting" in text
+    assert "s left" in text
+    assert "no exemplar with trace id" in text
+
+
+def test_pipe_says_the_deadline_first(world: Any) -> None:
+    """In a pipe the first line says how long verify will wait."""
+    assert run(world).text.splitlines()[0].endswith("checks")
+    assert "s left for" in run(world).text.splitlines()[0]
