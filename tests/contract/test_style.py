@@ -11,7 +11,9 @@ REGISTRIES = [".".join(parts) for parts in (
     ("pypi", "org"), ("files", "pythonhosted", "org"), ("proxy", "golang", "org"), ("sum", "golang", "org"),
     ("goproxy", "io"), ("registry", "npmjs", "org"), ("registry-1", "docker", "io"),
 )]  # fmt: skip
-MACHINE_PATHS = [re.compile(rf"(?<![\w.]){root}") for root in ("/" + "work", "/" + "root/", "/" + "tmp/v311")]
+MACHINE_PATHS = [
+    re.compile(rf"(?<![\w.]){root}") for root in ("/" + "work/", "/" + "root/", "/" + "tmp/v311")
+]
 MARK = "tests/contract/test_style.py"
 
 
