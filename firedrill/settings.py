@@ -1,6 +1,7 @@
 """Settings: .env.example says which exist, .env and the process environment say their values."""
 
 import difflib
+import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -77,6 +78,11 @@ def read_settings(project: Path, environ: Mapping[str, str], *, create: bool = F
     return Settings(values, tuple(_unknown(name, known) for name in own if name not in known))
 
 
+def is_secret(name: str) -> bool:
+    """True for a setting whose value must not be shown."""
+    return name.endswith(("TOKEN", "PASSWORD", "KEY", "SECRET", "DSN"))
+
+
 def _example(path: Path) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
     comment = ""
@@ -118,6 +124,10 @@ def _write(path: Path, text: str) -> None:
     part.write_text(text, encoding="utf-8")
     if path.exists():
         part.chmod(path.stat().st_mode & 0o777)
+    if os.geteuid() == 0:
+        # Started with sudo, the file must still be the checkout's owner's.
+        owner = path.parent.stat()
+        os.chown(part, owner.st_uid, owner.st_gid)
     part.replace(path)
 
 

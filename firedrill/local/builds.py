@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from firedrill.local.board import Board
+from firedrill.local.logfile import last_lines
 from firedrill.local.plan import Process
 from firedrill.local.processes import Identity, end_all, identity
 
@@ -73,9 +74,12 @@ class Builds:
             while True:
                 await self._again.wait()
                 self._again.clear()
-                await self._find(self._open())
-                if self._open():
-                    await self._build()
+                try:
+                    await self._find(self._open())
+                    if self._open():
+                        await self._build()
+                except Exception as error:  # the other services must run even if nothing can be built at all
+                    self._give_up(f"{type(error).__name__}: {error}")
         finally:
             await asyncio.shield(asyncio.to_thread(self._end))
 
@@ -116,10 +120,13 @@ class Builds:
         self._leader = None
         self._on_end(build.pid)
         await self._find(self._open())
+        said = last_lines(self._log, 3)
+        self._give_up(f"the build ended with code {code}: {' / '.join(said)[-300:]}; see {self._log}")
+
+    def _give_up(self, why: str) -> None:
         for one in self._open():
             if self._board.service(one.process.name).phase != "build failed":
-                detail = f"the build ended with code {code}; see {self._log}"
-                self._board.set(one.process.name, phase="build failed", detail=detail, progress=None)
+                self._board.set(one.process.name, phase="build failed", detail=why, progress=None)
 
     async def _take(self, line: bytes) -> None:
         """One event of the build."""

@@ -13,12 +13,13 @@ from rich.table import Table
 
 from firedrill.errors import FiredrillError, NotRunning, StartError, UsageError
 from firedrill.local import control, follow
+from firedrill.local.launch import read_launch
 from firedrill.local.layout import Layout
 from firedrill.local.processes import Identity, end_all
 from firedrill.local.records import BAD, StackState, read_state
 from firedrill.local.start import Site, examine, launch, one_at_a_time, plan_for, running_state
 from firedrill.local.supervisor import end_leftovers
-from firedrill.settings import Settings
+from firedrill.settings import Settings, is_secret
 from firedrill.wait import TimedOut, poll_until
 
 _STOP_SECONDS = 60.0
@@ -32,7 +33,7 @@ def up(
     with one_at_a_time(where.layout):
         state = running_state(where.layout)
         if state is not None:
-            _refuse_other_settings(state, settings)
+            _refuse_other_settings(where.layout, settings)
             console.print("the stack runs already; nothing is changed", highlight=False)
             if any(one.phase == "build failed" for one in state.services.values()):
                 control.send(where.layout.socket, "retry")
@@ -112,16 +113,19 @@ def _refuse_problems(where: Site, settings: Settings, console: Console) -> None:
         )
 
 
-def _refuse_other_settings(state: StackState, settings: Settings) -> None:
+def _refuse_other_settings(layout: Layout, settings: Settings) -> None:
+    """A running stack keeps its settings; whoever asks for others must know that they are not in force."""
+    running = read_launch(layout).settings
+    # Which runtime runs is known by now, however it was chosen.
     others = [
-        f"{name}={value or 'empty'} (asked: {settings.values.get(name) or 'empty'})"
-        for name, value in state.asked.items()
-        if settings.values.get(name) != value
+        name for name in settings.values if name != "RUNTIME" and running.get(name) != settings.values[name]
     ]
     if others:
+        what = [name if is_secret(name) else f"{name}={running.get(name, '')}" for name in others]
+        asked = [name if is_secret(name) else f"{name}={settings.values[name]}" for name in others]
         raise UsageError(
             "the stack runs already, with other settings",
-            "it has " + ", ".join(others),
+            f"it has {', '.join(what)}; asked was {', '.join(asked)}",
             "make down, then make up again",
         )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ def cache_folder(environ: Mapping[str, str], *, root: bool) -> Path:
         return SYSTEM_CACHE
     home = environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "firedrill"
+
+
+def python() -> str:
+    """Our Python by its real path: .venv may be a link in a checkout that others cannot enter."""
+    real = Path(sys.prefix).resolve() / "bin" / "python"
+    return str(real) if real.exists() else sys.executable
 
 
 def is_root() -> bool:

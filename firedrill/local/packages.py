@@ -14,6 +14,7 @@ from firedrill.local.system import Package
 POLICY = Path("/usr/sbin/policy-rc.d")
 CREATE_CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 _FORBID_START = "#!/bin/sh\nexit 101\n"
+_INSTALL = ("install", "-y", "-qq", "--no-install-recommends")
 _SETTING = re.compile(r"^#?\s*create_main_cluster\s*=.*$", re.MULTILINE)
 
 
@@ -22,21 +23,29 @@ def can_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
-def install(packages: Sequence[Package], say: Callable[[str], None]) -> None:
+def install(
+    packages: Sequence[Package],
+    say: Callable[[str], None],
+    *,
+    apt: Callable[[Sequence[str]], None] | None = None,
+    policy: Path = POLICY,
+    create_cluster: Path = CREATE_CLUSTER,
+) -> None:
     """Install the packages; what kept their servers down is put back. Raises EnvironmentProblem."""
     names = [package.debian for package in packages]
     say(f"installing {' and '.join(package.server for package in packages)} with apt")
-    with _content(POLICY, _FORBID_START, mode=0o755):
-        _apt("update", "-qq")
+    run = apt or _apt
+    with _content(policy, _FORBID_START, mode=0o755):
+        run(["update", "-qq"])
         if any(package.debian == "postgresql" for package in packages):
-            _apt("install", "-y", "-qq", "--no-install-recommends", "postgresql-common")
-            text = CREATE_CLUSTER.read_text(encoding="utf-8") if CREATE_CLUSTER.exists() else ""
+            run([*_INSTALL, "postgresql-common"])
+            text = create_cluster.read_text(encoding="utf-8") if create_cluster.exists() else ""
             off = "create_main_cluster = false"
             changed = _SETTING.sub(off, text) if _SETTING.search(text) else f"{text}\n{off}\n"
-            with _content(CREATE_CLUSTER, changed, mode=0o644):
-                _apt("install", "-y", "-qq", "--no-install-recommends", *names)
+            with _content(create_cluster, changed, mode=0o644):
+                run([*_INSTALL, *names])
         else:
-            _apt("install", "-y", "-qq", "--no-install-recommends", *names)
+            run([*_INSTALL, *names])
 
 
 @contextmanager
@@ -56,7 +65,7 @@ def _content(path: Path, text: str, *, mode: int) -> Iterator[None]:
             path.chmod(before[1])
 
 
-def _apt(*words: str) -> None:
+def _apt(words: Sequence[str]) -> None:
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(
         ["apt-get", *words],

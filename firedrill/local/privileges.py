@@ -4,12 +4,12 @@ import os
 import pwd
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from firedrill.errors import EnvironmentProblem
+from firedrill.local.layout import python
 
 ACCOUNT, LAST_RESORT = "firedrill", "nobody"
 # What the stack runs from; the rest of a checkout (history, tests, documents) stays where it is.
@@ -88,8 +88,8 @@ def check_access(account: Account, folders: Iterable[Path]) -> None:
             ["/bin/sh", "-c", 'cd "$0" && test -w .', str(folder)],
             f"{folder} cannot be entered by {account.name}",
         )
-    python = [sys.executable, "-c", "import psutil, yaml, uvicorn"]
-    _try(account, python, f"{sys.executable} cannot be run by {account.name}")
+    start = [python(), "-c", "import psutil, yaml, uvicorn"]
+    _try(account, start, f"{python()} cannot be run by {account.name}")
 
 
 def _try(account: Account, command: Sequence[str], what: str) -> None:

@@ -17,7 +17,10 @@ class NotReadyError(Exception):
 async def ask(probe: Probe, *, timeout: float = TIMEOUT_SECONDS) -> None:  # noqa: ASYNC109 - whole attempt, not one await
     """Return when the process is ready. Raises NotReadyError, OSError or TimeoutError."""
     async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection("127.0.0.1", probe.port)
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", probe.port)
+        except ConnectionRefusedError:
+            raise NotReadyError(f"nothing listens on port {probe.port} yet") from None
         try:
             if probe.kind == "http":
                 await _http(reader, writer, probe)

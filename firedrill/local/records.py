@@ -42,7 +42,6 @@ class StackState:
     began: float
     supervisor_pid: int
     supervisor_born: float
-    asked: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, ServiceState] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -81,6 +80,7 @@ def read_state(path: Path) -> StackState | None:
     try:
         services = {name: ServiceState(**entry) for name, entry in data.pop("services").items()}
         shows, failure = tuple(data.pop("shows")), data.pop("failure")
-        return StackState(**data, services=services, shows=shows, failure=tuple(failure) if failure else None)
+        known = {key: value for key, value in data.items() if key in StackState.__dataclass_fields__}
+        return StackState(**known, services=services, shows=shows, failure=tuple(failure) if failure else None)
     except (KeyError, TypeError, AttributeError):
         return None

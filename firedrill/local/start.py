@@ -4,7 +4,6 @@ import fcntl
 import importlib
 import os
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from firedrill.errors import EnvironmentProblem
 from firedrill.local import doctor, packages, privileges, system
 from firedrill.local.launch import Launch, passed_on
-from firedrill.local.layout import SYSTEM_STATE, Layout, cache_folder, is_root, state_folder
+from firedrill.local.layout import SYSTEM_STATE, Layout, cache_folder, is_root, python, state_folder
 from firedrill.local.plan import Plan, make_plan
 from firedrill.local.processes import MARK, Identity
 from firedrill.local.programs import find_on_path, pacer
@@ -161,7 +160,7 @@ def build(where: Site, names: Sequence[str], *, everything: bool, say: Say) -> i
         **passed_on(where.environ, _module_sources(where.environ)),
         "HOME": str(Path.home()), "FIREDRILL_CACHE": str(where.cache),
     }  # fmt: skip
-    command = [sys.executable, "-m", "firedrill.build", *wanted]
+    command = [python(), "-m", "firedrill.build", *wanted]
     if not is_root():
         return subprocess.run(command, cwd=where.project, env=environ, check=False).returncode
     account = privileges.unprivileged_account()
@@ -195,7 +194,7 @@ def _detach(started: Launch, layout: Layout, account: privileges.Account | None)
         "PYTHONUNBUFFERED": "1",
         MARK: started.instance,
     }
-    command = [sys.executable, "-m", "firedrill.local.supervisor", str(layout.root)]
+    command = [python(), "-m", "firedrill.local.supervisor", str(layout.root)]
     with layout.supervisor_log.open("ab") as log:
         log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} starting\n".encode())
         log.flush()

@@ -36,13 +36,11 @@ class Supervisor:
     def __init__(self, layout: Layout, launch: Launch, *, locate: Locate = locate_binary) -> None:
         self._layout, self._launch, self._locate = layout, launch, locate
         own = identity(os.getpid())
-        shown = {"PACE", "TRACES", "TRAFFIC", "RUNTIME", "PORT_OFFSET", "ENVIRONMENT"}
         self._board = Board(
             layout,
             StackState(
                 instance=launch.instance, status="preparing", project=launch.project, began=launch.began,
                 pace=launch.known_settings.pace, supervisor_pid=own.pid, supervisor_born=own.born,
-                asked={name: value for name, value in launch.settings.items() if name in shown},
             ),
         )  # fmt: skip
         self._alive: dict[int, Identity] = {}

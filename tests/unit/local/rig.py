@@ -143,7 +143,7 @@ def server(
     needs = f"depends_on: {{{depends_on}: {{condition: service_healthy}}}}, " if depends_on else ""
     variables = "".join(f', {key}: "{value}"' for key, value in environment.items())
     return (
-        f"{name}: {{image: x, command: [python, server.py, {name}, --port, '{port}'], ports: ['{port}:{port}'], {needs}"
+        f"{name}: {{command: [python, server.py, {name}, --port, '{port}'], ports: ['{port}:{port}'], {needs}"
         f"restart: '{restart}', stop_grace_period: 2s, environment: {{ORDER: order{variables}}}, "
         f"x-firedrill: {{python: true, ready: 'http://self:{port}/'}}}}"
     )

@@ -70,8 +70,8 @@ def test_arguments() -> None:
         "",
     ]
     assert ADDRESSES.arguments(words) == (
-        "--listen=127.0.0.1:13100", "--host", "127.0.0.1", "--port", "13100", "--users", "3100", "-p", "19095",
-        "--save", "",
+        "--listen=127.0.0.1:13100", "--host", "127.0.0.1", "--port", "13100", "--users", "3100",
+        "-p", "19095", "--save", "",
     )  # fmt: skip
 
 

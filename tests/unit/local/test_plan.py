@@ -46,7 +46,7 @@ def plan(folder: Path, text: str = COMPOSE, **settings: str) -> Plan:
 
 
 def test_a_python_service(tmp_path: Path) -> None:
-    """On loopback, its names and paths resolved, its log where Promtail reads, without what only containers need."""
+    """On loopback, names and paths resolved, its log where Promtail reads, no LOG_FILE."""
     web = plan(tmp_path, WEB_PORT="9000").processes["web"]
     logs = tmp_path / "state" / "data" / "service-logs"
     assert web.program == Program("python", "uvicorn")

@@ -40,7 +40,7 @@ class FakeProcess:
 
 
 class FakeHost:
-    """Starts fake processes; `healthy` decides what a probe says, `pauses` are the waits that were asked for."""
+    """Starts fake processes; `healthy` is what a probe says, `pauses` the waits that were asked for."""
 
     def __init__(self) -> None:
         self.started: list[FakeProcess] = []
@@ -91,9 +91,16 @@ class Scene:
 
     def runner(self, name: str, *, restart: str = "always", needs: str = "", probe: bool = True) -> Runner:
         process = Process(
-            name, Program("python", "x"), (), {}, self.folder / f"{name}.log", Probe("tcp", 1) if probe else None,
-            (Dependency(needs, "service_healthy"),) if needs else (), restart, stop_signal="SIGINT",
-        )  # fmt: skip
+            name,
+            Program("python", "x"),
+            arguments=(),
+            environment={},
+            log=self.folder / f"{name}.log",
+            probe=Probe("tcp", 1) if probe else None,
+            depends_on=(Dependency(needs, "service_healthy"),) if needs else (),
+            restart=restart,
+            stop_signal="SIGINT",
+        )
         runner = Runner(process, self.host, self.board, clock=lambda: self.host.now, pause=self.host.pause)
         runner.launch()
         return runner

@@ -66,9 +66,7 @@ def test_a_process_that_dies_is_started_again(rig: Rig) -> None:
 def test_a_process_that_fails_says_why(rig: Rig) -> None:
     """Exit code and last line are the detail; the supervisor goes on trying, slower each time."""
     command = "[python, -c, 'print(\"no such table\"); raise SystemExit(3)']"
-    rig.compose(
-        f"services:\n  job: {{image: x, command: {command}, restart: always, x-firedrill: {{python: true}}}}\n"
-    )
+    rig.compose(compose(f"job: {{command: {command}, restart: always, x-firedrill: {{python: true}}}}"))
     rig.launch()
     failing = rig.wait("job", "failing")
     assert failing.detail == "exited with code 3: no such table"
@@ -140,7 +138,7 @@ def test_a_dead_warden_is_replaced(rig: Rig) -> None:
 
 
 def test_what_both_left_is_ended_by_the_next_start(rig: Rig) -> None:
-    """kill -9 of supervisor and warden: the notes name the processes, and the next start ends them and goes on."""
+    """kill -9 of supervisor and warden: the next start ends what they left, and goes on."""
     rig.compose(compose(server("web", 19401)))
     rig.launch()
     old = rig.wait("web", "ready").pid

@@ -128,5 +128,5 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 
 def test_what_shapes_containers_only_is_accepted_knowingly(tmp_path: Path) -> None:
     """Limits, capabilities, users and health checks inside an image have no meaning for a process here."""
-    body = "    user: '1:1'\n    mem_limit: 1g\n    read_only: true\n    healthcheck: {test: [NONE]}\n    x-mine: 1"
+    body = "    user: '1:1'\n    mem_limit: 1g\n    healthcheck: {test: [NONE]}\n    x-mine: 1"
     assert set(read(tmp_path, service(body)).services) == {"web"}
