@@ -81,6 +81,7 @@ def read_state(path: Path) -> StackState | None:
         services = {name: ServiceState(**entry) for name, entry in data.pop("services").items()}
         shows, failure = tuple(data.pop("shows")), data.pop("failure")
         known = {key: value for key, value in data.items() if key in StackState.__dataclass_fields__}
-        return StackState(**known, services=services, shows=shows, failure=tuple(failure) if failure else None)
+        failure = tuple(failure) if failure else None
+        return StackState(**known, services=services, shows=shows, failure=failure)
     except (KeyError, TypeError, AttributeError):
         return None
