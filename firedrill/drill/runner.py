@@ -17,7 +17,7 @@ from .result import Result, Step, StepFailed
 from .watch import delivered, held_back, is_own, missing_notices, strangers
 
 POLL_SECONDS = 0.2  # a fifth of the shortest term of the bound, group_wait at demo pace
-ARRIVED = 0.8  # of the asked rate: rate() sees a window that is not yet full
+ARRIVED = 0.5  # of the asked rate: tells it from the unevenness of the background; the loader keeps the rate
 HEAL_SECONDS = 10.0  # how long a heal is tried again when the service does not answer
 TTL_MARGIN_SECONDS = 60  # after the last moment at which the drill itself would heal
 
@@ -58,6 +58,7 @@ class Runner:
         self._drill, self._around, self._pace, self._listener = drill, around, pace, listener
         self._bound_of = bound
         self._deadlines: Deadlines = drill.deadlines[pace]
+        self._arrives = pace_expression(drill.traffic.arrives, pace)
         self._steps: list[Step] = []
         self._notes: list[str] = []
         self._current = "calm"
@@ -104,20 +105,30 @@ class Runner:
         self._notice("cleared", "heal", healed, self._deadlines.clear, "resolved")
 
     def _calm(self, started: float) -> tuple[LoadedRule, Timings]:
-        """Wait until no alert is on its way; read the rule and the timings as they are loaded."""
+        """Wait until no alert is on its way; read the rule and the timings as they are loaded.
+
+        Calm must hold for the window of the arrival query, so that another drill's traffic has left it.
+        """
         around, states = self._around, frozenset({"pending", "firing"})
         rule = around.metrics.rule(self._drill)
         wait, interval = around.notifier.group_times({"alertname": self._drill.alert, **self._drill.labels})
         timings = Timings(around.metrics.scrape_seconds(), wait, interval)
+
+        window, quiet = longest_range(self._arrives) / 1000, [started]
 
         def disturbing() -> list[str]:
             active = around.metrics.active()
             own = [f"{one.name} ({one.state})" for one in active if is_own(self._drill, one)]
             return own + strangers(self._drill, active, states=states)
 
+        def calm() -> bool:
+            if disturbing():
+                quiet[0] = around.clock.now()
+            return around.clock.now() - quiet[0] >= window
+
         self._until(
             "calm",
-            lambda: not disturbing(),
+            calm,
             ends=started + 2 * self._deadlines.clear,
             missing=lambda: "not calm, " + (", ".join(disturbing()) or "until just now"),
             todo="find out what is wrong before a drill adds to it: firedrill query ALERTS",
@@ -128,10 +139,10 @@ class Runner:
     def _bring_traffic(self) -> History:
         """Start the traffic and wait until its rate arrives, on top of the background."""
         clock, plan, metrics = self._around.clock, self._drill.traffic, self._around.metrics
-        arrives = pace_expression(plan.arrives, self._pace)
+        arrives = self._arrives
         background = metrics.value(arrives) or 0.0
         wanted = background + ARRIVED * plan.rate
-        settling = 2 * longest_range(arrives) / 1000 + 10
+        settling = 3 * longest_range(arrives) / 1000 + 10
         self._current, began = "traffic", clock.now()
         # Long enough for every deadline and for the waits on the way, whatever the deadlines of the steps.
         longest = (
@@ -335,6 +346,8 @@ class Runner:
         if self._traffic:
             with _undisturbed():
                 summary.update(self._traffic.stop())
+            if errors := summary.get("errors"):
+                self._note(f"requests of the drill's traffic got no answer: {errors}")
 
 
 def _above(value: float | None, limit: float) -> bool:

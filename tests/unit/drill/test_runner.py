@@ -180,6 +180,7 @@ def test_a_drill_passes_with_every_step_timed() -> None:
     assert result.passed, result.failure
     assert told.steps == list(STEPS)
     times = {step.name: round(step.seconds, 1) for step in result.steps}
+    assert times["calm"] == pytest.approx(6.0, abs=0.3)  # the window of the arrival query, without alerts
     assert times["pending"] == 6.0  # activeAt, not the poll after it
     assert times["firing"] == pytest.approx(24.0, abs=0.3)
     assert times["notified"] == 25.0  # the inbox's own time
@@ -302,14 +303,16 @@ def test_an_alert_of_the_same_name_in_another_system_is_another_alert() -> None:
     assert run(World(notices=(SLACK, WEBHOOK, stranger))).passed
 
 
-@pytest.mark.parametrize("seconds", [0.1, 6.0, 10.0, 30.0, 45.0])
+@pytest.mark.parametrize("seconds", [0.1, 7.0, 10.0, 20.0, 40.0, 55.0])
 def test_ctrl_c_heals_and_stops_the_traffic(seconds: float) -> None:
     """At any moment, and goes on to whoever asked."""
-    world = World(interrupt_at=1000.0 + seconds, background=1.0, arriving=0.0 if seconds < 1 else 10.0)
+    world = World(interrupt_at=1000.0 + seconds, arriving=0.0 if seconds == 7.0 else 10.0)
     with pytest.raises(KeyboardInterrupt):
         run(world)
-    assert world.fault_at is None or world.healed_at is not None
-    assert world.traffic_stopped == 1
+    assert (world.fault_at is None) == (world.healed_at is None)
+    assert world.traffic_stopped == (0 if world.traffic_at is None else 1)
+    assert (world.traffic_at is None) == (seconds < 6.0)
+    assert (world.fault_at is None) == (seconds < 10.0)
 
 
 def test_a_heal_that_fails_is_tried_again() -> None:
@@ -361,3 +364,25 @@ def test_a_drill_goes_on_when_a_backend_misses_a_beat() -> None:
             return super().active()
 
     assert run(Flaky()).passed
+
+
+def test_calm_must_hold_for_a_whole_window() -> None:
+    """An alert that comes in between begins it anew."""
+
+    class Uneasy(World):
+        def active(self) -> Sequence[ActiveAlert]:
+            return [OTHER] if 1004 < self.time < 1008 else super().active()
+
+    calm = run(Uneasy()).step("calm")
+    assert calm is not None
+    assert calm.seconds == pytest.approx(14.0, abs=0.5)
+
+
+def test_requests_without_an_answer_are_told() -> None:
+    """They may explain a drill that failed."""
+
+    class Deaf(World):
+        def stop(self) -> Mapping[str, object]:
+            return {"sent": 10, "errors": {"ConnectError": 9}}
+
+    assert run(Deaf()).notes == ("requests of the drill's traffic got no answer: {'ConnectError': 9}",)
