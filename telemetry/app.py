@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -22,6 +23,7 @@ from telemetry.settings import TelemetrySettings
 from telemetry.sinks import Sink
 
 __all__ = [
+    "FASTAPI_TELEMETRY_OFF",
     "RequestMetricNames",
     "Telemetry",
     "instrument",
@@ -29,6 +31,14 @@ __all__ = [
     "instrument_httpx",
     "instrument_redis",
 ]
+
+FASTAPI_TELEMETRY_OFF: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""For `FastAPI(telemetry=...)`: its own spans would double ours as soon as anyone sets a global provider."""
 
 _NO_CHECKS: Mapping[str, Check] = MappingProxyType({})
 _NAMES = RequestMetricNames()

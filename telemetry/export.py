@@ -17,6 +17,7 @@ from telemetry.background import Background
 from telemetry.masking import mask_pair, mask_text
 
 CLOSE_SECONDS = 3.0
+_SMALL = 2**40  # far from a card number and from what OTLP cannot hold
 _log = logging.getLogger("opentelemetry.export")  # under this name it is rate-limited like the SDK's
 
 
@@ -104,7 +105,9 @@ def _number(otel: Mapping[str, str], name: str, default: int) -> int:
 
 
 def mask_span(span: ReadableSpan) -> ReadableSpan:
-    """A copy of a finished span in which no text holds a secret."""
+    """The finished span when no text in it holds a secret, or else a masked copy."""
+    if not (span.events or span.links or span.status.description) and _is_clean(span):
+        return span
     events = [Event(_text(event.name), _masked(event.attributes), event.timestamp) for event in span.events]
     return ReadableSpan(
         name=_text(span.name),
@@ -120,6 +123,18 @@ def mask_span(span: ReadableSpan) -> ReadableSpan:
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _is_clean(span: ReadableSpan) -> bool:
+    """Whether a span without events and links can go out as it is, as most can."""
+    for key, value in (span.attributes or {}).items():
+        if isinstance(value, str):
+            fits = value.isascii()
+        else:
+            fits = isinstance(value, bool | int | float) and -_SMALL < value < _SMALL
+        if not fits or mask_pair(key, value) != value or mask_text(key) != key or not key.isascii():
+            return False
+    return span.name.isascii() and mask_text(span.name) == span.name
 
 
 def _masked_status(status: Status) -> Status:

@@ -13,6 +13,7 @@ from telemetry.scope import current_place
 
 _QUIET_BELOW_WARNING = ("httpx", "httpcore", "asyncio", "sqlalchemy", "urllib3", "watchfiles")
 _WITH_OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_ACCESS = "uvicorn.access"  # our own line a request says more, and does not mention health checks
 _REPEATERS = ("opentelemetry", "urllib3")
 REPEAT_SECONDS = 60.0
 
@@ -72,7 +73,7 @@ def capture_standard_logging(level: int) -> None:
     for name in _WITH_OWN_HANDLERS:
         logger = logging.getLogger(name)
         logger.handlers.clear()
-        logger.propagate = True
+        logger.propagate = name != _ACCESS
     for name in _QUIET_BELOW_WARNING:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)

@@ -20,6 +20,7 @@ UNREADABLE = "***UNREADABLE***"
 _CUT = "...[cut]"
 _SHORT = 128  # masked texts up to this length are remembered
 _SMALLEST_CARD = 10**12
+_QUICK = frozenset((str, float, bool, type(None)))  # no code of theirs can run
 
 
 class LogMasker:
@@ -74,6 +75,8 @@ def mask_value(value: object) -> object:
 
 def mask_pair(key: str, value: object) -> object:
     """The masked form of one value as it stands under `key`; never raises."""
+    if type(value) in _QUICK and _kind(key[-_SHORT:]) is None:
+        return mask_text(value) if isinstance(value, str) else value
     try:
         return _Walk().pair(key, value, 0)
     except Exception:  # any object's own code may have run
@@ -140,7 +143,7 @@ class _Walk:
     def pair(self, key: str, value: object, depth: int) -> object:
         if value is None or value is True or value is False:
             return value
-        kind = _kind(key if len(key) <= _SHORT else key[-_SHORT:])
+        kind = _kind(key[-_SHORT:])
         if kind is None:
             return self.value(value, depth + 1)
         return self._by_kind(kind, value, depth)

@@ -23,7 +23,8 @@ _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 IDENTIFIER = re.compile(rf"[0-9a-f]{{32}}|[0-9a-f]{{16}}|{_UUID}")
 """Trace ids, span ids and UUIDs."""
 
-_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"  # JSON within JSON: the letter before is no letter
+# In JSON within JSON, and in the repr of bytes, the letter before is no letter but part of an escape.
+_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})"
 _WORD_BEGINS = rf"(?:(?<![A-Za-z0-9])|{_ESCAPE})"
 
 # --- what follows a name that says it is secret: api_key=..., "password": "...", Authorization: ...
@@ -70,7 +71,10 @@ _DATABASE = re.compile(
     re.IGNORECASE,
 )
 _USERINFO = re.compile(r"://[^\s\"'<>/?#]{1,512}@")
-_DOMAIN = r"(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{0,62}\w"
+_U = (
+    r"\\{1,8}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})"  # a letter of another script, as JSON and repr may write it
+)
+_DOMAIN = rf"(?:(?:[\w-]|{_U}){{1,63}}\.){{1,8}}(?:[^\W\d_]|{_U})(?:[\w-]|{_U}){{1,62}}"
 _EMAIL = re.compile(rf"(?<![\w.+%-])[\w.+%-]++@{_DOMAIN}")
 _EMAIL_ENCODED = re.compile(rf"(?<![\w.+-])[\w.+-]++%40{_DOMAIN}")
 

@@ -259,6 +259,7 @@ def test_uvicorns_own_handlers_are_replaced() -> None:
     pipelines = [configure(SETTINGS, sinks=[Memory()]) for _ in range(3)]
     assert uvicorn.handlers == []
     assert uvicorn.propagate
+    assert not logging.getLogger("uvicorn.access").hasHandlers()
     assert (
         sum(type(handler).__module__.startswith("telemetry") for handler in logging.getLogger().handlers) == 1
     )
