@@ -43,11 +43,13 @@ class Builds:
         log: Path,
         on_start: Callable[[Identity], None],
         on_end: Callable[[int], None],
+        tools_missing: Callable[[], Sequence[str]] = tuple,
         command: Sequence[str] = (sys.executable, "-m", "firedrill.build", "--events"),
     ) -> None:
         self._waiting = {one.name: _Waiting(one) for one in processes if one.program.kind == "binary"}
         self._board, self._locate, self._environ, self._log = board, locate, environ, log
         self._on_start, self._on_end, self._command = on_start, on_end, tuple(command)
+        self._tools_missing = tools_missing
         self._again = asyncio.Event()
         self._again.set()
         self._leader: Identity | None = None
@@ -76,8 +78,10 @@ class Builds:
                 self._again.clear()
                 try:
                     await self._find(self._open())
-                    if self._open():
-                        await self._build()
+                    # A component can be there while a tool of it is not: promtool is built last.
+                    tools = await asyncio.to_thread(self._tools_missing)
+                    if self._open() or tools:
+                        await self._build(tools)
                 except Exception as error:  # the other services must run even if nothing can be built at all
                     self._give_up(f"{type(error).__name__}: {error}")
         finally:
@@ -96,11 +100,12 @@ class Builds:
                 one.path = path
                 one.there.set()
 
-    async def _build(self) -> None:
+    async def _build(self, tools: Sequence[str]) -> None:
         waiting = self._open()
         for one in waiting:
             self._board.set(one.process.name, phase="building", detail="waits for its turn", progress=0.0)
-        components = list(dict.fromkeys(one.process.component or one.process.program.name for one in waiting))
+        names = [one.process.component or one.process.program.name for one in waiting]
+        components = list(dict.fromkeys([*names, *tools]))
         with self._log.open("ab") as log:
             build = await asyncio.create_subprocess_exec(
                 *self._command,

@@ -21,8 +21,10 @@ GIGABYTE = 1024**3
 NEEDED_MEMORY_BYTES = 2.0 * GIGABYTE
 # Linking Prometheus or Loki takes this much besides.
 NEEDED_TO_BUILD_BYTES = 1.5 * GIGABYTE
+# More ports than these are told in one message.
+MOST_PORTS_NAMED = 3
 # A cold build: sources, the build cache and the binaries; a warm start: a day's data.
-NEEDED_DISK_COLD_BYTES, NEEDED_DISK_WARM_BYTES = 10 * GIGABYTE, 1 * GIGABYTE
+NEEDED_DISK_COLD_BYTES, NEEDED_DISK_WARM_BYTES = 15 * GIGABYTE, 1 * GIGABYTE
 
 
 @dataclass(frozen=True)
@@ -100,16 +102,37 @@ def _system(plan: Plan) -> list[Finding]:
 
 def _ports(plan: Plan, machine: Machine) -> Iterator[Finding]:
     taken_by: dict[int, str] = {}
-    problems = 0
+    problems: dict[int, EnvironmentProblem] = {}
     for name, process in plan.processes.items():
         for port in process.ports:
             problem = _port(plan, name, port, taken_by, machine)
             taken_by[port] = name
             if problem is not None:
-                problems += 1
-                yield Finding(f"port {port}", problem.what, problem)
+                problems[port] = problem
     if not problems:
         yield Finding("ports", f"{len(taken_by)} free on 127.0.0.1")
+    if len(problems) > MOST_PORTS_NAMED:
+        yield _many_ports(problems, taken_by)
+        return
+    for port, problem in problems.items():
+        yield Finding(f"port {port}", problem.what, problem)
+
+
+def _many_ports(problems: Mapping[int, EnvironmentProblem], wanted_by: Mapping[int, str]) -> Finding:
+    """One message for many ports: most often a second stack wants those of the first."""
+    named = ", ".join(f"{port} ({wanted_by[port]})" for port in problems)
+    reasons = list(dict.fromkeys(problem.why for problem in problems.values()))
+    if len(reasons) > MOST_PORTS_NAMED:
+        reasons = [*reasons[:MOST_PORTS_NAMED], "and others"]
+    return Finding(
+        "ports",
+        f"{len(problems)} ports are not free",
+        EnvironmentProblem(
+            f"{len(problems)} ports are not free: {named}",
+            "; ".join(reasons),
+            "end the other stack where it was started (make down), or set PORT_OFFSET=1000 in .env",
+        ),
+    )
 
 
 def _port(

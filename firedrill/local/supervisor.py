@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from firedrill.binaries import missing
 from firedrill.errors import FiredrillError, StartError
 from firedrill.local import control, probe
 from firedrill.local.board import Board
@@ -142,6 +143,7 @@ class Supervisor:
         self._builds = Builds(
             list(plan.processes.values()), self._board, locate=self._locate, environ=self._environ,
             log=self._layout.logs / "build.log", on_start=self._note, on_end=self._forget,
+            tools_missing=lambda: missing(one.component for one in plan.processes.values() if one.component),
         )  # fmt: skip
         self._runners = {one.name: Runner(one, self, self._board) for one in plan.processes.values()}
         for runner in self._runners.values():
