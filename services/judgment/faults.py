@@ -71,16 +71,25 @@ class Active(Protocol):
 
 
 class Dice:
-    """Whether a fault that is set strikes this time; repeatable under the seed."""
+    """Whether a fault that is set strikes this time.
+
+    A rate is met evenly, not by chance: a drill's lower bound is the time that an even rate needs, and a lucky
+    cluster of failures would beat it. Where in its round each fault begins is repeatable under the seed.
+    """
 
     def __init__(self, switch: Active, seed: int) -> None:
         self._switch = switch
         self._chance = random.Random(seed)
+        self._due: dict[str, float] = {}
 
     def strikes(self, name: str) -> bool:
-        """True with the rate of the fault while it is set."""
+        """True with the rate of the fault while it is set, as evenly as the rate allows."""
         parameters = self._switch.active(name)
-        return parameters is not None and self._chance.random() < float(parameters["rate"])
+        if parameters is None:
+            return False
+        due = self._due.get(name, self._chance.random()) + float(parameters["rate"])
+        self._due[name] = due % 1.0
+        return due >= 1.0
 
     def amount(self, name: str, parameter: str) -> float | None:
         """The number a fault was set with, or None while it is not set."""
