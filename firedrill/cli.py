@@ -133,9 +133,12 @@ def drill(
 
 
 @cli.command()
-def query(promql: Annotated[str, typer.Argument(help="A PromQL expression.")]) -> None:
+def query(
+    promql: Annotated[str, typer.Argument(help="A PromQL expression.")],
+    since: Annotated[str | None, typer.Option(help="Also draw the course: 15m, 2h, 1d.")] = None,
+) -> None:
     """Ask Prometheus."""
-    _leave(_call("firedrill.ask", "query", promql))
+    _leave(_call("firedrill.ask", "query", promql, since))
 
 
 @cli.command()

@@ -74,7 +74,7 @@ class Dice:
     """Whether a fault that is set strikes this time.
 
     A rate is met evenly, not by chance: a drill's lower bound is the time that an even rate needs, and a
-    lucky cluster of failures would beat it. Where in its round each fault begins is repeatable under the seed.
+    lucky cluster of failures would beat it. Where in its round a fault begins is repeatable under the seed.
     """
 
     def __init__(self, switch: Active, seed: int) -> None:

@@ -84,9 +84,7 @@ def free_port() -> int:
 @contextmanager
 def _process(command: list[str], folder: Path) -> Iterator[int]:
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, stdout=output, stderr=output, **_unprivileged()
-        )
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, **_unprivileged())
     try:
         yield process.pid
     finally:

@@ -27,9 +27,7 @@ ANSWERS = st.dictionaries(st.sampled_from(ENGINES), SCORES)
 
 def runs_of(scores: dict[EngineName, float]) -> list[EngineRun]:
     """Engines that gave `scores`; the others did not answer."""
-    return [
-        EngineRun(name, 0.01, Assessment(scores[name]) if name in scores else None) for name in ENGINES
-    ]
+    return [EngineRun(name, 0.01, Assessment(scores[name]) if name in scores else None) for name in ENGINES]
 
 
 @given(ANSWERS)
