@@ -29,7 +29,7 @@ ORDER = {
     "collector": {"jaeger"},
     "grafana": {"prometheus"},
 }
-TAG = re.compile(r"^[a-z0-9./-]+:v?\d+(\.\d+)+[a-z0-9.-]*$")
+TAG = re.compile(r"^[a-z0-9_./-]+:v?\d+(\.\d+)+[a-z0-9.-]*$")
 HOST_PORT = re.compile(r"^127\.0\.0\.1:\$\{[A-Z0-9_]+_PORT:-\d+\}:\d+$")
 
 

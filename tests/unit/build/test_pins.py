@@ -10,7 +10,8 @@ from firedrill.build import pins
 from firedrill.errors import UsageError
 
 ORDER = [
-    "prometheus", "alertmanager", "node_exporter", "collector", "jaeger", "loki", "promtail", "tempo",
+    "prometheus", "alertmanager", "node_exporter", "collector", "jaeger", "loki", "promtail",
+    "postgres_exporter", "redis_exporter", "tempo",
     "docker-compose",
 ]  # fmt: skip
 COLLECTOR = pins.ROOT / "backends" / "collector"
