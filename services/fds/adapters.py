@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from services.fds import model
-from services.fds.domain import Indicator, IndicatorKind, Transaction, Velocity
+from services.fds.domain import Indicator, IndicatorKind, Prediction, Transaction, Velocity
 from services.fds.ports import ThreatFeed, VelocityUnavailableError
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -104,9 +104,9 @@ class ShippedModel:
         """The digest that train.py gave it."""
         return self._model.version
 
-    async def probability(self, transaction: Transaction) -> float:
-        """Some 50 microseconds of work, so it is done in place."""
-        return self._model.probability(model.features(transaction))
+    async def predict(self, transaction: Transaction) -> Prediction:
+        """Some 100 microseconds of work, so it is done in place."""
+        return Prediction(self._model.probability(model.features(transaction)), self._model.version)
 
 
 class DistantFeed:

@@ -12,7 +12,7 @@ from services.fds.domain import DECISIONS, Decision, Evaluation
 from services.fds.engines import Evaluator
 from services.fds.ports import EvaluationStore, Kept, PastCases, StoreUnavailableError
 from services.fds.quality import Labelled, QualityWindow
-from services.fds.schemas import TRANSACTION_ID, Feedback, Payment
+from services.fds.schemas import TRANSACTION_ID, Feedback, Moment, Payment
 from services.fds.signals import Signals
 from telemetry.errors import ClientError, Unavailable
 from telemetry.logs import bind
@@ -23,6 +23,7 @@ LARGEST_BODY_BYTES: Final = 32_768
 RETRY_AFTER_SECONDS: Final = 2
 
 M = TypeVar("M", bound=BaseModel)
+
 
 class Service:
     """What the routes share: evaluator, store, quality and signals, and whether the store is prepared."""
@@ -136,10 +137,13 @@ def routes(service: Service) -> APIRouter:
         decision: Annotated[str | None, Query(pattern=f"^({'|'.join(DECISIONS)})$")] = None,
         unlabelled: bool = False,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        since: Annotated[
+            Moment | None, Query(description="RFC 3339; then oldest first, from here on")
+        ] = None,
     ) -> dict[str, Any]:
         chosen: Decision | None = next((known for known in DECISIONS if known == decision), None)
         found = await service.asked(
-            lambda: service.store.latest(decision=chosen, unlabelled=unlabelled, limit=limit)
+            lambda: service.store.latest(decision=chosen, unlabelled=unlabelled, limit=limit, since=since)
         )
         return {"evaluations": [_shown(kept) for kept in found]}
 

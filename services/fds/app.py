@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import httpx
 from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,26 +18,32 @@ from services.fds.adapters import CachedFeed, DistantFeed, RedisVelocity, Shippe
 from services.fds.api import Service, routes
 from services.fds.engines import Evaluator
 from services.fds.faults import FAULTS, FaultyFeed, FaultyScorer, FaultyStore, FaultyVelocity
+from services.fds.model_server import BackedScorer, ModelServer, connect_model
 from services.fds.ports import EvaluationStore, Scorer, StoreUnavailableError, ThreatFeed, VelocityCounter
 from services.fds.settings import FdsSettings
 from services.fds.settings import from_environment as read_settings
 from services.fds.signals import Signals
 from services.fds.store import BoundedStore, PostgresFeed, PostgresStore, connect
-from telemetry.app import Telemetry, instrument, instrument_engine, instrument_redis
+from telemetry.app import Telemetry, instrument, instrument_engine, instrument_httpx, instrument_redis
 
 PREPARE_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Peers:
-    """The adapters before faults are wrapped around them, and what to close in the end."""
+    """The adapters before faults are wrapped around them, and what to close in the end.
+
+    `scorer` is the own copy of the model; `served`, where there is one, is the model server asked first.
+    """
 
     store: EvaluationStore
     velocity: VelocityCounter
     scorer: Scorer
     feed: ThreatFeed
+    served: Scorer | None = None
     engine: AsyncEngine | None = None
     redis: Redis | None = None
+    http: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -44,10 +51,15 @@ class Peers:
             await self.engine.dispose()
         if self.redis is not None:
             await self.redis.aclose()
+        if self.http is not None:
+            await self.http.aclose()
 
 
 def real_peers(settings: FdsSettings) -> Peers:
-    """PostgreSQL, Redis and the shipped model; nothing is connected to yet."""
+    """PostgreSQL, Redis, the shipped model and the model server; nothing is connected to yet."""
+    http = connect_model(settings.ml_url) if settings.ml_url else None
+    if http is not None:
+        instrument_httpx()
     engine, redis = connect(settings.database_url), connect_redis(settings.redis_url)
     instrument_engine(engine)
     instrument_redis()
@@ -56,8 +68,10 @@ def real_peers(settings: FdsSettings) -> Peers:
         velocity=RedisVelocity(redis),
         scorer=ShippedModel(),
         feed=CachedFeed(DistantFeed(PostgresFeed(engine), seed=settings.seed)),
+        served=ModelServer(http) if http is not None else None,
         engine=engine,
         redis=redis,
+        http=http,
     )
 
 
@@ -70,9 +84,10 @@ def create_app(
     switch = Switch.from_environment("fds", FAULTS, settings.faults)
     signals = Signals(telemetry.metrics, clock=time.monotonic)
     store = BoundedStore(FaultyStore(peers.store, switch))
+    scorer = BackedScorer(peers.served, peers.scorer, signals) if peers.served else peers.scorer
     evaluator = Evaluator(
         FaultyVelocity(peers.velocity, switch),
-        FaultyScorer(peers.scorer, switch),
+        FaultyScorer(scorer, switch),
         FaultyFeed(peers.feed, switch),
         clock=time.perf_counter,
         witness=signals,

@@ -1,7 +1,7 @@
 """What a fraud evaluation is: transactions, assessments of the engines, one score and one decision."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -27,6 +27,8 @@ ENGINE_LIMIT_SECONDS: Final = 0.250
 SLA counter and, worse, decide without it; two and a half budgets keep the answer useful to a checkout."""
 
 WEIGHTS: Final[Mapping[EngineName, float]] = {"rule": 0.35, "ml": 0.45, "cti": 0.20}
+ML_SERVICE: Final = "ml_service"
+"""The model server's name among the parts that an evaluation can do without: there is an own copy."""
 MODEL_FACTOR: Final = "model_high_probability"
 MODEL_FACTOR_SCORE: Final = 90.0
 CTI_FACTORS: Final[Mapping[IndicatorKind, str]] = {
@@ -77,12 +79,25 @@ class Indicator:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """A model's opinion: the probability of fraud, 0 to 1, whose it is, and what had to be done without."""
+
+    probability: float
+    model_version: str
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Assessment:
-    """One engine's opinion: `score` 0 to 100, what spoke for it, and what it had to do without."""
+    """One engine's opinion: `score` 0 to 100, what spoke for it, and what it had to do without.
+
+    `model_version` says which model it comes from, if it comes from one.
+    """
 
     score: float
     factors: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
+    model_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +154,12 @@ def assess_probability(probability: float) -> Assessment:
     """The ML engine's opinion of a fraud probability between 0 and 1."""
     score = 100.0 * min(1.0, max(0.0, probability))
     return Assessment(score, (MODEL_FACTOR,) if score >= MODEL_FACTOR_SCORE else ())
+
+
+def assess_prediction(prediction: Prediction) -> Assessment:
+    """The ML engine's opinion of a prediction."""
+    opinion = assess_probability(prediction.probability)
+    return replace(opinion, degraded=prediction.degraded, model_version=prediction.model_version)
 
 
 def level_of(risk_score: float) -> RiskLevel:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
@@ -17,7 +17,7 @@ from services.fds.domain import (
     IndicatorKind,
     Transaction,
     assess_indicators,
-    assess_probability,
+    assess_prediction,
     conclude,
 )
 from services.fds.ports import Scorer, ThreatFeed, VelocityCounter, VelocityUnavailableError
@@ -92,7 +92,7 @@ class Evaluator:
             verdict=conclude(runs),
             runs=runs,
             elapsed_seconds=self._clock() - started,
-            model_version=self._scorer.version,
+            model_version=_model_version(runs) or self._scorer.version,
         )
 
     def _let_go(self, task: asyncio.Task[EngineRun]) -> None:
@@ -120,7 +120,7 @@ class Evaluator:
         return rules.assess(transaction, velocity)
 
     async def _ml(self, transaction: Transaction) -> Assessment:
-        return assess_probability(await self._scorer.probability(transaction))
+        return assess_prediction(await self._scorer.predict(transaction))
 
     async def _cti(self, transaction: Transaction) -> Assessment:
         known: dict[IndicatorKind, str | None] = {
@@ -130,3 +130,9 @@ class Evaluator:
         }
         seen = {kind: value for kind, value in known.items() if value is not None}
         return assess_indicators(await self._feed.matches(seen)) if seen else Assessment(0.0)
+
+
+def _model_version(runs: Sequence[EngineRun]) -> str | None:
+    """The model that had a say in the decision."""
+    said = (run.assessment.model_version for run in runs if run.assessment is not None)
+    return next((version for version in said if version is not None), None)

@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Final, Protocol
 
 from faults import Fault, Parameter
 from services.fds.adapters import Sleep
-from services.fds.domain import Decision, Indicator, IndicatorKind, Transaction, Velocity
+from services.fds.domain import Decision, Indicator, IndicatorKind, Prediction, Transaction, Velocity
 from services.fds.ports import (
     EvaluationStore,
     IntelligenceUnavailableError,
@@ -74,7 +76,7 @@ class FaultyFeed:
 
 
 class FaultyScorer:
-    """A model that can be slow or wrong."""
+    """A model that can be slow or wrong, whoever computes it."""
 
     def __init__(self, inner: Scorer, switch: Active, *, sleep: Sleep = asyncio.sleep) -> None:
         self._inner, self._switch, self._sleep = inner, switch, sleep
@@ -84,14 +86,14 @@ class FaultyScorer:
         """The inner model's: a wrong model does not say so."""
         return self._inner.version
 
-    async def probability(self, transaction: Transaction) -> float:
+    async def predict(self, transaction: Transaction) -> Prediction:
         """As the inner model, after the faults."""
         await _delay(self._switch, "ml_slow", self._sleep)
-        probability = await self._inner.probability(transaction)
+        prediction = await self._inner.predict(transaction)
         wrong = self._switch.active("ml_wrong")
         if wrong is None or _draw(transaction.transaction_id) >= float(wrong["rate"]):
-            return probability
-        return 1.0 - probability
+            return prediction
+        return replace(prediction, probability=1.0 - prediction.probability)
 
 
 class FaultyVelocity:
@@ -136,10 +138,12 @@ class FaultyStore:
         await self._slow()
         return await self._inner.label(transaction_id, label)
 
-    async def latest(self, *, decision: Decision | None, unlabelled: bool, limit: int) -> Sequence[Kept]:
+    async def latest(
+        self, *, decision: Decision | None, unlabelled: bool, limit: int, since: datetime | None = None
+    ) -> Sequence[Kept]:
         """As the inner store, after the fault."""
         await self._slow()
-        return await self._inner.latest(decision=decision, unlabelled=unlabelled, limit=limit)
+        return await self._inner.latest(decision=decision, unlabelled=unlabelled, limit=limit, since=since)
 
     async def _slow(self) -> None:
         if (found := self._switch.active("database_slow")) is not None:

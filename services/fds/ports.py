@@ -3,7 +3,8 @@
 FdsError
 ├── StoreUnavailableError         no evaluation can be read or kept
 ├── VelocityUnavailableError      counters cannot be read; rules go on without them
-└── IntelligenceUnavailableError  the threat feed cannot be asked; the evaluation goes on without it
+├── IntelligenceUnavailableError  the threat feed cannot be asked; the evaluation goes on without it
+└── ModelUnavailableError         the model server cannot be asked; the evaluation goes on with the own copy
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from services.fds.domain import Decision, Indicator, IndicatorKind, Transaction, Velocity
+from services.fds.domain import Decision, Indicator, IndicatorKind, Prediction, Transaction, Velocity
 from services.fds.quality import Label, Outcome
 
 
@@ -29,6 +30,10 @@ class VelocityUnavailableError(FdsError):
 
 class IntelligenceUnavailableError(FdsError):
     """The threat feed does not answer."""
+
+
+class ModelUnavailableError(FdsError):
+    """The model server does not answer, not in time, or not with a score."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,10 @@ class EvaluationStore(Protocol):
     async def label(self, transaction_id: str, label: Label) -> Labelling | None:
         """Label an evaluation that has no label yet; None when there is no such transaction."""
 
-    async def latest(self, *, decision: Decision | None, unlabelled: bool, limit: int) -> Sequence[Kept]:
-        """The newest evaluations first."""
+    async def latest(
+        self, *, decision: Decision | None, unlabelled: bool, limit: int, since: datetime | None = None
+    ) -> Sequence[Kept]:
+        """The newest evaluations first; with `since` those from then on, oldest first."""
 
 
 class VelocityCounter(Protocol):
@@ -104,7 +111,7 @@ class Scorer(Protocol):
 
     @property
     def version(self) -> str:
-        """Which model it is."""
+        """Which model it is, when no prediction says it."""
 
-    async def probability(self, transaction: Transaction) -> float:
-        """The probability of fraud, 0 to 1."""
+    async def predict(self, transaction: Transaction) -> Prediction:
+        """How likely a transaction is fraud. One that is a peer raises ModelUnavailableError."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Annotated, Final
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from services.fds.domain import Transaction
 from services.fds.quality import Label
@@ -17,6 +17,16 @@ _TEXT = r"^[^\x00-\x1f\x7f]+$"
 _COUNTRY = r"^[A-Z][A-Z0-9]$"
 
 Country = Annotated[str, Field(pattern=_COUNTRY, description="two capitals, or a letter and a digit")]
+
+
+def _this_century(value: datetime) -> datetime:
+    """The moment in UTC; ValueError for years that no database and no payment has."""
+    if value.tzinfo is None or not 2000 <= value.year < 2100:
+        raise ValueError("must be of the years 2000 to 2099, with a time zone")
+    return value.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_this_century)]
 
 
 class Payment(BaseModel):
@@ -52,12 +62,8 @@ class Payment(BaseModel):
 
     @field_validator("timestamp")
     @classmethod
-    def _this_century(cls, value: datetime | None) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None or not 2000 <= value.year < 2100:
-            raise ValueError("must be of the years 2000 to 2099, with a time zone")
-        return value.astimezone(UTC)
+    def _a_moment(cls, value: datetime | None) -> datetime | None:
+        return None if value is None else _this_century(value)
 
     def transaction(self, now: datetime) -> Transaction:
         """The payment as the domain sees it."""

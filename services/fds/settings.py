@@ -2,23 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from telemetry.settings import TelemetrySettings
 
 
 @dataclass(frozen=True)
 class FdsSettings:
-    """What the service needs to know; `faults` is what the fault switch reads: FAULTS_* and ENVIRONMENT."""
+    """What the service needs to know; `faults` is what the fault switch reads: FAULTS_* and ENVIRONMENT.
+
+    Without `ml_url`, the model server's address, the service decides by its own copy of the model.
+    """
 
     telemetry: TelemetrySettings
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
+    ml_url: str | None = None
     seed: int = 7
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def from_environment(environ: Mapping[str, str]) -> FdsSettings:
-    """DATABASE_URL, REDIS_URL, SEED and what telemetry reads; ValueError for a SEED that is no number."""
+    """DATABASE_URL, REDIS_URL, ML_URL, SEED and what telemetry reads; ValueError for what cannot be used."""
     seed = environ.get("SEED") or "7"
     try:
         number = int(seed)
@@ -28,6 +33,20 @@ def from_environment(environ: Mapping[str, str]) -> FdsSettings:
         telemetry=TelemetrySettings.from_environment(environ, service="fds", system="shopfds"),
         database_url=environ.get("DATABASE_URL") or "postgresql+asyncpg://firedrill@localhost:5432/fds",
         redis_url=environ.get("REDIS_URL") or "redis://localhost:6379/1",
+        ml_url=_address(environ.get("ML_URL") or ""),
         seed=number,
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
+
+
+def _address(url: str) -> str | None:
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        fit = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+    except ValueError:
+        fit = False
+    if not fit:
+        raise ValueError(f"ML_URL must look like http://ml:8002, not {url!r}: correct or remove it")
+    return url.rstrip("/")

@@ -16,7 +16,7 @@ EVALUATION_BUCKETS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.
 ENGINE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5)
 SCORE_BUCKETS: Final = tuple(float(edge) for edge in range(10, 101, 10))
 FACTORS: Final = (*rules.FACTORS, domain.MODEL_FACTOR, *domain.CTI_FACTORS.values())
-DEGRADABLE: Final = (*domain.ENGINES, rules.VELOCITY)
+DEGRADABLE: Final = (*domain.ENGINES, rules.VELOCITY, domain.ML_SERVICE)
 QUIET_SECONDS: Final = 10.0
 """A part that stays broken is told once in this time; the counter says how often it was missed."""
 
@@ -25,12 +25,13 @@ SLA_VIOLATED: Final = "FDS evaluation over its budget"
 DEGRADED: Final = "FDS evaluation without a part"
 FAILED: Final = "FDS evaluation failed"
 LABELLED: Final = "FDS decision labelled"
+ML_SERVICE_BACK: Final = "FDS model server answers again"
 PREPARED: Final = "FDS store ready"
 UNPREPARED: Final = "FDS store not ready yet"
 
 
 class Signals:
-    """The service's metrics and log events; one per process. It is the engines' Witness."""
+    """The service's metrics and log events; one per process. It is Witness of engines and model server."""
 
     def __init__(self, metrics: Metrics, *, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -175,6 +176,14 @@ class Signals:
     def velocity_unknown(self, error: BaseException) -> None:
         """The rule engine had to do without velocity."""
         self._seldom(DEGRADED, rules.VELOCITY, reason=str(error)[:200])
+
+    def model_missed(self, error: BaseException) -> None:
+        """The ML engine went on with its own copy of the model."""
+        self._seldom(DEGRADED, domain.ML_SERVICE, reason=str(error)[:200])
+
+    def model_back(self) -> None:
+        """The model server answered, for the first time after it did not."""
+        self._log.info(ML_SERVICE_BACK)
 
     def _seldom(self, message: str, part: str, **fields: object) -> None:
         now = self._clock()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
@@ -112,9 +113,7 @@ class PostgresStore:
         async def work(connection: AsyncConnection) -> PastCases:
             await connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             await connection.run_sync(metadata.create_all)
-            await connection.execute(
-                insert(indicators).on_conflict_do_nothing(), known_threats(self._seed)
-            )
+            await connection.execute(insert(indicators).on_conflict_do_nothing(), known_threats(self._seed))
             stopped = evaluations.c.decision.in_(("hold", "block")) & evaluations.c.label.is_not(None)
             return PastCases(
                 await _past(connection, stopped), await _past(connection, evaluations.c.label == "fraud")
@@ -168,9 +167,16 @@ class PostgresStore:
 
         return await self._run(work)
 
-    async def latest(self, *, decision: Decision | None, unlabelled: bool, limit: int) -> Sequence[Kept]:
+    async def latest(
+        self, *, decision: Decision | None, unlabelled: bool, limit: int, since: datetime | None = None
+    ) -> Sequence[Kept]:
         """Served by the indices on created_at."""
-        query = sa.select(evaluations).order_by(evaluations.c.created_at.desc()).limit(limit)
+        created = evaluations.c.created_at
+        query = sa.select(evaluations).limit(limit)
+        if since is None:
+            query = query.order_by(created.desc())
+        else:
+            query = query.order_by(created).where(created >= since)
         if decision is not None:
             query = query.where(evaluations.c.decision == decision)
         if unlabelled:
@@ -216,9 +222,11 @@ class BoundedStore:
         """As the inner store."""
         return await self._within(self._limit, self._inner.label(transaction_id, label))
 
-    async def latest(self, *, decision: Decision | None, unlabelled: bool, limit: int) -> Sequence[Kept]:
+    async def latest(
+        self, *, decision: Decision | None, unlabelled: bool, limit: int, since: datetime | None = None
+    ) -> Sequence[Kept]:
         """As the inner store."""
-        call = self._inner.latest(decision=decision, unlabelled=unlabelled, limit=limit)
+        call = self._inner.latest(decision=decision, unlabelled=unlabelled, limit=limit, since=since)
         return await self._within(self._limit, call)
 
     async def _within(self, seconds: float, call: Coroutine[Any, Any, T]) -> T:

@@ -1,9 +1,11 @@
-"""Makes model.json: generated payments with known fraud patterns, gradient boosting, a small export."""
+"""Makes model.json, for fds and ml: generated payments with known frauds, gradient boosting, an export."""
 
 import hashlib
 import json
 import math
 import random
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,13 +15,17 @@ from typing import Any, Final
 from services.fds import model as runtime
 from services.fds.domain import EngineRun, Transaction, assess_probability, conclude
 from services.fds.rules import assess
+from services.fds.trees import Model
 
-TARGET: Final = Path(__file__).with_name("model.json")
+TARGETS: Final = tuple(Path(__file__).parents[1] / service / "model.json" for service in ("fds", "ml"))
+"""The model server's, and the copy that fds decides by when the server is away: two files, the same bytes."""
 FRAUD_SHARE: Final = 0.2
 """Far above a shop's real share, so that the trees see enough of each pattern; see MODEL.md."""
 MISLABELLED: Final = 0.005
 TREES: Final = 90
 ROWS: Final = 16_000
+BINS: Final = 8
+"""Bins of a feature's training distribution: enough to see a shift, few enough for windows of hundreds."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,7 @@ def fit(cases: Sequence[Case], *, trees: int = TREES) -> Any:
 
 
 def export(classifier: Any) -> dict[str, Any]:
-    """The fitted trees as the document that services.fds.model.load reads, without metrics."""
+    """The fitted trees as the document that services.fds.model.load reads, without metrics and reference."""
     prior = float(classifier.init_.class_prior_[1])
     trees = []
     for (regressor,) in classifier.estimators_:
@@ -166,8 +172,27 @@ def export(classifier: Any) -> dict[str, Any]:
         "base": math.log(prior / (1 - prior)),
         "rate": float(classifier.learning_rate),
         "metrics": {},
+        "reference": {},
         "trees": trees,
     }
+
+
+def reference(rows: Sequence[Sequence[float]]) -> dict[str, tuple[list[float], list[float]]]:
+    """Per feature the upper edges of its bins, but for the last, and the share of `rows` in each bin.
+
+    Edges are quantiles, so that no bin is empty; a feature of two values gets a bin for each.
+    """
+    found = {}
+    for name, column in zip(runtime.FEATURES, zip(*rows, strict=True), strict=True):
+        values = sorted(column)
+        cuts = {round(values[len(values) * step // BINS], 4) for step in range(1, BINS)}
+        if set(values) <= {0.0, 1.0}:
+            cuts = {0.5}
+        edges = sorted(cuts - {values[-1]})
+        counts = Counter(bisect_left(edges, value) for value in values)
+        shares = [round(counts[index] / len(values), 5) for index in range(len(edges) + 1)]
+        found[name] = (edges, shares)
+    return found
 
 
 def area_under_curve(scores: Sequence[float], labels: Sequence[int]) -> float:
@@ -184,7 +209,7 @@ def area_under_curve(scores: Sequence[float], labels: Sequence[int]) -> float:
     return (rank_sum - positive * (positive + 1) / 2) / (positive * (len(labels) - positive))
 
 
-def measure(model: runtime.Model, cases: Sequence[Case]) -> dict[str, float]:
+def measure(model: Model, cases: Sequence[Case]) -> dict[str, float]:
     """AUC of the model, and precision and recall of the whole decision without velocity and CTI."""
     scores = [model.probability(runtime.features(case.transaction)) for case in cases]
     labels = [case.label for case in cases]
@@ -208,12 +233,16 @@ def _stops(transaction: Transaction, probability: float) -> bool:
 
 
 def main(seed: int = 7) -> None:
-    """Train, measure on held-out payments of another seed, and write model.json."""
-    document = export(fit(generate(ROWS, seed)))
+    """Train, measure on held-out payments of another seed, and write model.json twice."""
+    cases = generate(ROWS, seed)
+    document = export(fit(cases))
+    document["reference"] = reference([runtime.features(case.transaction) for case in cases])
     model = runtime.load(json.dumps(document))
     document["metrics"] = measure(model, generate(6_000, seed + 1))
-    TARGET.write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"{TARGET.name}: {model.version}, {TARGET.stat().st_size} bytes, {document['metrics']}")
+    text = json.dumps(document, separators=(",", ":")) + "\n"
+    for target in TARGETS:
+        target.write_text(text, encoding="utf-8")
+    print(f"model.json: {model.version}, {len(text)} bytes, {document['metrics']}")
 
 
 if __name__ == "__main__":

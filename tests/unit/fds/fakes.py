@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from services.fds.domain import Decision, EngineName, Indicator, IndicatorKind, Transaction, Velocity
+from services.fds.domain import (
+    Decision,
+    EngineName,
+    Indicator,
+    IndicatorKind,
+    Prediction,
+    Transaction,
+    Velocity,
+)
 from services.fds.ports import Kept, Labelling, PastCases, StoreUnavailableError
 from services.fds.quality import Label
 
@@ -83,11 +91,14 @@ class FakeScorer:
     seconds: float = 0.0
     version: str = "fake-1"
 
-    async def probability(self, transaction: Transaction) -> float:
+    asked: int = 0
+
+    async def predict(self, transaction: Transaction) -> Prediction:
+        self.asked += 1
         await asyncio.sleep(self.seconds)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return Prediction(self.answer, self.version)
 
 
 @dataclass
@@ -165,13 +176,16 @@ class FakeStore:
         self.rows[transaction_id] = replace(kept, label=label, labelled_at=NOON)
         return Labelling(self.rows[transaction_id], True)
 
-    async def latest(self, *, decision: Decision | None, unlabelled: bool, limit: int) -> Sequence[Kept]:
+    async def latest(
+        self, *, decision: Decision | None, unlabelled: bool, limit: int, since: datetime | None = None
+    ) -> Sequence[Kept]:
         await self._answer()
         found = [
-            kept for kept in reversed(self.rows.values())
+            kept for kept in self.rows.values()
             if decision in (None, kept.decision) and not (unlabelled and kept.label)
+            and (since is None or kept.created_at >= since)
         ]  # fmt: skip
-        return found[:limit]
+        return (found if since else found[::-1])[:limit]
 
 
 @dataclass

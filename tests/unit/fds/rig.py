@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.fds.app import Peers, create_app
+from services.fds.ports import Scorer
 from services.fds.settings import FdsSettings
 from telemetry.app import Telemetry
 from telemetry.settings import TelemetrySettings
@@ -75,13 +76,14 @@ class Rig(Observed):
     velocity: FakeVelocity = field(default_factory=FakeVelocity)
     scorer: FakeScorer = field(default_factory=FakeScorer)
     feed: FakeFeed = field(default_factory=FakeFeed)
+    served: Scorer | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
 
     @asynccontextmanager
     async def running(self, *, prepared: bool = True) -> AsyncIterator[httpx.AsyncClient]:
         """A client of the service between its start and its stop."""
         settings = FdsSettings(SETTINGS, database_url="unused", redis_url="unused", faults=self.faults)
-        peers = Peers(self.store, self.velocity, self.scorer, self.feed)
+        peers = Peers(self.store, self.velocity, self.scorer, self.feed, self.served)
         app = create_app(settings, peers=peers, telemetry=self.telemetry)
         transport = httpx.ASGITransport(app)
         async with (

@@ -3,7 +3,7 @@
 import pytest
 
 from faults import Fault
-from services.fds.domain import Indicator
+from services.fds.domain import Indicator, Prediction
 from services.fds.engines import Evaluator, Nobody
 from services.fds.faults import FAULTS, FaultyFeed, FaultyScorer, FaultyStore, FaultyVelocity
 from services.fds.ports import IntelligenceUnavailableError, StoreUnavailableError, VelocityUnavailableError
@@ -43,7 +43,9 @@ def test_without_a_fault_the_wrappers_change_nothing() -> None:
     switch = FakeSwitch()
     matches = [Indicator("ip", "high")]
     assert run_virtually(FaultyFeed(FakeFeed(matches), switch).matches({"ip": "192.0.2.1"})) == matches
-    assert run_virtually(FaultyScorer(FakeScorer(0.3), switch).probability(a_transaction())) == 0.3
+    assert run_virtually(FaultyScorer(FakeScorer(0.3), switch).predict(a_transaction())) == Prediction(
+        0.3, "fake-1"
+    )
     assert run_virtually(FaultyVelocity(FakeVelocity(), switch).count(a_transaction())) == CALM
     assert run_virtually(FaultyStore(FakeStore(), switch).find("t-1")) is None
 
@@ -65,7 +67,7 @@ def test_ml_wrong_turns_the_asked_share_around() -> None:
 
     def turned(rate: float) -> int:
         switch.set["ml_wrong"] = {"rate": rate}
-        return sum(run_virtually(faulty.probability(each)) > 0.5 for each in transactions)
+        return sum(run_virtually(faulty.predict(each)).probability > 0.5 for each in transactions)
 
     assert (turned(1.0), turned(0.0)) == (400, 0)
     assert 150 < turned(0.5) < 250
@@ -76,7 +78,7 @@ def test_ml_slow_delays() -> None:
 
     async def timed() -> float:
         faulty = FaultyScorer(FakeScorer(), FakeSwitch({"ml_slow": {"milliseconds": 150}}))
-        await faulty.probability(a_transaction())
+        await faulty.predict(a_transaction())
         return loop_clock()
 
     assert run_virtually(timed()) == pytest.approx(0.15)

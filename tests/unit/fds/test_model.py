@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fds import model, train
+from services.fds import model, train, trees
 from services.fds.adapters import ShippedModel
 from tests.unit.fds.fakes import NOON, a_transaction, run_virtually
 
 SHIPPED = Path(train.__file__).with_name("model.json")
 
 
-def shipped() -> model.Model:
+def shipped() -> trees.Model:
     """The model as the service loads it."""
     return model.load(SHIPPED.read_text(encoding="utf-8"))
 
@@ -98,5 +98,5 @@ def test_the_adapter_loads_the_shipped_file() -> None:
         device_id=None,
     )  # fmt: skip
     assert scorer.version == shipped().version
-    assert run_virtually(scorer.probability(a_transaction())) < 0.1
-    assert run_virtually(scorer.probability(bad)) > 0.9
+    assert run_virtually(scorer.predict(a_transaction())).probability < 0.1
+    assert run_virtually(scorer.predict(bad)).probability > 0.9

@@ -1,0 +1,1 @@
+"""The model server of ShopFDS: scores payments by their features and watches how the features drift."""
