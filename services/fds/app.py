@@ -18,7 +18,7 @@ from services.fds.adapters import CachedFeed, DistantFeed, RedisVelocity, Shippe
 from services.fds.api import Service, routes
 from services.fds.engines import Evaluator
 from services.fds.faults import FAULTS, FaultyFeed, FaultyScorer, FaultyStore, FaultyVelocity
-from services.fds.model_server import BackedScorer, ModelServer, connect_model
+from services.fds.model_server import BackedScorer, ModelServer, connect_model, meet_model
 from services.fds.ports import EvaluationStore, Scorer, StoreUnavailableError, ThreatFeed, VelocityCounter
 from services.fds.settings import FdsSettings
 from services.fds.settings import from_environment as read_settings
@@ -97,6 +97,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         preparing = asyncio.create_task(_prepare(service))
+        if peers.http is not None:
+            await meet_model(peers.http)
         try:
             yield
         finally:

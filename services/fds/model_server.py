@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -20,6 +21,7 @@ MISSES: Final = 3
 """So many failures in a row are no accident; one slow answer alone costs that evaluation only."""
 REST_SECONDS: Final = 2.0
 """How long a server that failed is left alone; then one evaluation tries it again, and only that one."""
+MEETING_SECONDS: Final = 1.0
 LARGEST_ANSWER_BYTES: Final = 4_096
 IDLE_SECONDS: Final = 4.0
 """Below the 5 s after which uvicorn closes an idle connection, so that no request meets a closing one."""
@@ -42,9 +44,17 @@ class Witness(Protocol):
 def connect_model(url: str) -> httpx.AsyncClient:
     """A client that keeps its connections and reads neither proxies nor credentials of the environment."""
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=IDLE_SECONDS)
-    return httpx.AsyncClient(
-        base_url=url, timeout=LIMIT_SECONDS, limits=limits, headers=_HEADERS, trust_env=False
-    )
+    return httpx.AsyncClient(base_url=url, timeout=LIMIT_SECONDS, limits=limits, trust_env=False)
+
+
+async def meet_model(client: httpx.AsyncClient) -> None:
+    """Open a first connection, if there is a server, before any payment waits for one.
+
+    The client's first request loads a good deal of code, which alone takes longer than an answer may.
+    """
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(MEETING_SECONDS):
+            await client.get("/health/live", timeout=MEETING_SECONDS)
 
 
 class ModelServer:
@@ -69,7 +79,7 @@ class ModelServer:
         return _prediction(content)
 
     async def _exchange(self, body: bytes) -> bytes:
-        async with self._client.stream("POST", _PATH, content=body) as response:
+        async with self._client.stream("POST", _PATH, content=body, headers=_HEADERS) as response:
             if response.status_code != 200:
                 raise ModelUnavailableError(f"HTTP {response.status_code}")
             content = b""
