@@ -19,6 +19,7 @@ KOREA_AHEAD = timedelta(hours=9)  # Korea is ahead of UTC by this
 
 Body = dict[str, object]
 Clock = Callable[[], datetime]
+Share = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def background_stream(seed: int, user: int = 0, *, run: str = "", now: Clock = _now) -> Iterator[Case]:
+def _usual_share() -> float:
+    return FRAUD_SHARE
+
+
+def background_stream(
+    seed: int, user: int = 0, *, run: str = "", now: Clock = _now, fraud: Share = _usual_share
+) -> Iterator[Case]:
     """Cases without end for one simulated user, a few of them invalid or retried.
 
     `run` makes transaction ids differ from those of an earlier run, which the service would answer from
-    its books; everything else is the same for the same arguments.
+    its books; everything else is the same for the same arguments. `fraud` is asked before each payment.
     """
     choose = random.Random(f"fds-extra-{seed}-{user}")
-    for case in _payments(seed, user, run=run, now=now):
+    for case in _payments(seed, user, run=run, now=now, fraud_share=fraud):
         drawn = choose.random()
         if drawn < INVALID_SHARE:
             yield Case(_invalid(choose), None)
@@ -59,15 +66,15 @@ def background_stream(seed: int, user: int = 0, *, run: str = "", now: Clock = _
 
 def drill_stream(seed: int) -> Iterator[Request]:
     """Valid payments without end; same seed, same payments."""
-    return (case.request for case in _payments(seed, 0, run="drill", now=_now))
+    return (case.request for case in _payments(seed, 0, run="drill", now=_now, fraud_share=_usual_share))
 
 
-def _payments(seed: int, user: int, *, run: str, now: Clock) -> Iterator[Case]:
+def _payments(seed: int, user: int, *, run: str, now: Clock, fraud_share: Share) -> Iterator[Case]:
     choose = random.Random(f"fds-{seed}-{user}")
     patterns = tuple(FRAUD.values())
     number = 0
     while True:
-        fraud = choose.random() < FRAUD_SHARE
+        fraud = choose.random() < fraud_share()
         ordinary = _unusual if choose.random() < UNUSUAL_SHARE else _legitimate
         make = choose.choice(patterns) if fraud else ordinary
         first = make(choose)

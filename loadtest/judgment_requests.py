@@ -5,7 +5,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
-from loadtest.request import Request
+from loadtest.request import Answer, Request
 
 PATH = "/api/v1/judgment/execute"
 TENANTS = ("acme", "globex", "initech")  # not "probe": `firedrill verify` alone writes its series
@@ -18,6 +18,11 @@ Input = dict[str, float | str | bool]
 ACCEPTED = frozenset(
     {200, 502, 503, 504}
 )  # a simulated model fails now and then; that is not the load's failure
+
+
+def model_failed(answer: Answer) -> bool:
+    """Whether the simulated language model failed, as it does now and then; a dead database is no excuse."""
+    return answer.status == 503 and "language model" in answer.text("error", "message")
 
 
 def background_stream(seed: int, user: int = 0) -> Iterator[Request]:

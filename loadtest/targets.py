@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-SERVICE_NAMES = frozenset({"judgment", "fds", "workflow", "ecommerce"})
+SERVICE_NAMES = frozenset({"judgment", "fds", "workflow", "ecommerce", "admin"})
 DEFAULT_URLS = {"judgment": "http://127.0.0.1:8010", "fds": "http://127.0.0.1:8001"}
 
 Resolve = Callable[[str], Sequence[str]]
@@ -18,19 +18,24 @@ class RefusedTrafficError(ValueError):
 
 @dataclass(frozen=True)
 class Targets:
-    """The base URLs that traffic goes to, each checked by `checked_url`."""
+    """The base URLs that traffic goes to, each checked by `checked_url`; None leaves that traffic out."""
 
     judgment: str
     fds: str
+    ecommerce: str | None = None
+    workflow: str | None = None
+    admin: str | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], *, resolve: Resolve | None = None) -> "Targets":
-        """From JUDGMENT_URL and FDS_URL, by default this machine; RefusedTrafficError for a foreign host."""
-        urls = {
-            name: checked_url(environ.get(f"{name.upper()}_URL") or default, resolve=resolve)
-            for name, default in DEFAULT_URLS.items()
-        }
-        return cls(**urls)
+        """From <SERVICE>_URL; judgment and fds default to this machine. RefusedTrafficError as below."""
+        return cls(**{**DEFAULT_URLS, **named_urls(environ, resolve=resolve)})
+
+
+def named_urls(environ: Mapping[str, str], *, resolve: Resolve | None = None) -> dict[str, str]:
+    """The checked URLs that the environment names; RefusedTrafficError for a foreign host."""
+    urls = {name: environ.get(f"{name.upper()}_URL") for name in sorted(SERVICE_NAMES)}
+    return {name: checked_url(url, resolve=resolve) for name, url in urls.items() if url}
 
 
 def checked_url(url: str, *, resolve: Resolve | None = None) -> str:

@@ -1,0 +1,149 @@
+"""Named traffic shapes: the rate and the share of fraud as pure functions of time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from loadtest.fds_requests import FRAUD_SHARE
+from loadtest.targets import RefusedTrafficError
+
+HIGHEST_RATE = 2_000.0  # requests a second; one generator process makes about a thousand
+LOWEST_RATE = 1.0
+SHORTEST_SECONDS = 5.0
+LONGEST_SECONDS = 12 * 3600.0
+WAVE_SHARE = 0.6  # of the payments are fraud while the wave is on
+STEP_SECONDS = 20.0  # of the capacity search; at demo pace Prometheus has a dozen scrapes of it
+STEP_GROWTH = 1.25
+
+Course = Callable[[float], float]
+"""The share of the highest rate (0 to 1) at a share of the run's time (0 to 1)."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A shape with what it takes when nothing is asked: `seconds`, and `rate`, its highest, a second."""
+
+    name: str
+    help: str
+    seconds: float
+    rate: float
+    course: Course
+    wave: bool = False
+    search: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of a run with one rate, from `start` to `end` (seconds after the start)."""
+
+    start: float
+    end: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A shape with its time (seconds) and its highest rate (requests a second)."""
+
+    shape: Shape
+    seconds: float
+    rate: float
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of a search: from a tenth of the rate, a quarter more each time. Else none."""
+        if not self.shape.search:
+            return ()
+        found: list[Step] = []
+        start, rate = 0.0, max(LOWEST_RATE, self.rate / 10)
+        while start < self.seconds and rate <= HIGHEST_RATE:
+            found.append(Step(start, min(start + STEP_SECONDS, self.seconds), round(rate, 1)))
+            start, rate = start + STEP_SECONDS, rate * STEP_GROWTH
+        return tuple(found)
+
+    @property
+    def end(self) -> float:
+        """Seconds after which nothing is sent any more."""
+        return self.steps[-1].end if self.steps else self.seconds
+
+    def rate_at(self, second: float) -> float:
+        """Requests a second, `second` seconds after the start."""
+        if not 0 <= second <= self.seconds:
+            return 0.0
+        if self.shape.search:
+            return next((step.rate for step in self.steps if second < step.end), 0.0)
+        return self.rate * self.shape.course(second / self.seconds)
+
+    def fraud_at(self, second: float) -> float:
+        """The share of fraud among the payments."""
+        inside = self.seconds / 3 <= second < self.seconds * 2 / 3
+        return WAVE_SHARE if self.shape.wave and inside else FRAUD_SHARE
+
+
+def _line(points: Sequence[tuple[float, float]]) -> Course:
+    """Straight lines between (time, share) points; two points of one time are a jump."""
+
+    def course(time: float) -> float:
+        before = points[0]
+        for point in points:
+            if time < point[0]:
+                run = (time - before[0]) / (point[0] - before[0])
+                return before[1] + run * (point[1] - before[1])
+            before = point
+        return before[1]
+
+    return course
+
+
+_STEADY = _line(((0.0, 1.0),))
+_SHAPES = (
+    Shape("steady", "one rate throughout", 60, 30, _STEADY),
+    Shape(
+        "ramp", "from a tenth of the rate evenly up to all of it", 120, 60, _line(((0.0, 0.1), (1.0, 1.0)))
+    ),
+    Shape(
+        "spike",
+        "a quarter of the rate, all of it at once for a sixth of the time, and a quarter again",
+        90,
+        80,
+        _line(((0.0, 0.25), (0.4, 0.25), (0.4, 1.0), (0.57, 1.0), (0.57, 0.25))),
+    ),
+    Shape(
+        "surge",
+        "a quarter of the rate, rising to all of it, which stays for a third of the time, and falling",
+        180,
+        60,
+        _line(((0.0, 0.25), (0.2, 0.25), (0.35, 1.0), (0.7, 1.0), (0.85, 0.25))),
+    ),
+    Shape("soak", "a moderate rate for a long time: leaks show", 1800, 15, _STEADY),
+    Shape("fraud-wave", "one rate; in the middle third most payments are fraud", 180, 30, _STEADY, wave=True),
+    Shape(
+        "capacity",
+        "a quarter more every 20 s, from a tenth of the rate, until a target breaks",
+        600,
+        200,
+        _STEADY,
+        search=True,
+    ),
+)
+SHAPES: Mapping[str, Shape] = {shape.name: shape for shape in _SHAPES}
+
+
+def planned(name: str, *, seconds: float | None, rate: float | None) -> Run:
+    """The run of the shape `name`; RefusedTrafficError for an unknown one and for numbers out of bounds."""
+    shape = SHAPES.get(name)
+    if shape is None:
+        raise _refusal(f"there is no shape {name!r}", "it is not in the list", f"one of: {', '.join(SHAPES)}")
+    run = Run(shape, shape.seconds if seconds is None else seconds, shape.rate if rate is None else rate)
+    for value, low, high, what in (
+        (run.seconds, SHORTEST_SECONDS, LONGEST_SECONDS, "seconds"),
+        (run.rate, LOWEST_RATE, HIGHEST_RATE, "rate"),
+    ):
+        if not low <= value <= high:  # also for NaN
+            raise _refusal(
+                f"{what} {value:g} is out of bounds", "load is bounded", f"use {low:g} to {high:g} for {what}"
+            )
+    return run
+
+
+def _refusal(what: str, why: str, todo: str) -> RefusedTrafficError:
+    return RefusedTrafficError(f"{what}\n  why: {why}\n  do:  {todo}")
