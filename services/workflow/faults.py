@@ -1,0 +1,143 @@
+"""The faults of workflow: wrappers around its adapters that break them while the switch says so."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from faults import Fault, Parameter
+from faults import Value as Setting
+from services.workflow.breaker import Breaker
+from services.workflow.database import Database, T, Work
+from services.workflow.domain import Case, PeerFailedError
+from services.workflow.ports import Guard, Peer, Task
+
+Pause = Callable[[float], Awaitable[None]]
+EVERY_NODE = "all"
+
+
+def _seconds(default: float, help_text: str) -> Parameter:
+    return Parameter("seconds", default, minimum=0.0, maximum=60.0, unit="s", help=help_text)
+
+
+FAULTS = (
+    Fault(
+        "node_failures",
+        "Nodes with a peer fail and are not tried again; without a fallback their instance fails",
+        (Parameter("rate", 1.0, minimum=0.0, maximum=1.0, unit="share", help="share of nodes that fail"),),
+    ),
+    Fault(
+        "judgment_down",
+        "Judgment cannot be reached: judge nodes are tried again, then take their fallback or fail",
+    ),
+    Fault(
+        "breaker_trip",
+        "A node's circuit breaker is held open; it tries again a cool-down after the fault is gone",
+        (Parameter("node_id", "credit-check", help=f"a node with a peer, or {EVERY_NODE}"),),
+    ),
+    Fault(
+        "database_slow",
+        "The database takes longer; beyond the service's time-out (2 s) it counts as unavailable",
+        (_seconds(0.5, "added to each transaction"),),
+    ),
+    Fault(
+        "call_slow",
+        "Partners take longer; beyond the service's time-out (3 s) the attempt fails",
+        (_seconds(2.0, "added to each call"),),
+    ),
+)
+
+
+class Active(Protocol):
+    """What the wrappers need of faults.Switch."""
+
+    def active(self, name: str) -> Mapping[str, Setting] | None:
+        """The parameters of a fault that is set, else None."""
+
+
+class Dice:
+    """Whether a fault that is set strikes this time.
+
+    A rate is met evenly, not by chance: a drill's lower bound is the time that an even rate needs, and a
+    lucky cluster of failures would beat it. Where each fault begins is repeatable under the seed.
+    """
+
+    def __init__(self, switch: Active, seed: int) -> None:
+        self._switch = switch
+        self._chance = random.Random(seed)
+        self._due: dict[str, float] = {}
+
+    def strikes(self, name: str) -> bool:
+        """True with the rate of the fault while it is set, as evenly as the rate allows."""
+        parameters = self._switch.active(name)
+        if parameters is None:
+            return False
+        due = self._due.get(name, self._chance.random()) + float(parameters["rate"])
+        self._due[name] = due % 1.0
+        return due >= 1.0
+
+
+class FaultyPeer:
+    """node_failures, and on top for judgment judgment_down, for partners call_slow."""
+
+    def __init__(
+        self, peer: Peer, dice: Dice, switch: Active, *, fault: str, pause: Pause = asyncio.sleep
+    ) -> None:
+        self._peer, self._dice, self._switch = peer, dice, switch
+        self._fault, self._pause = fault, pause
+
+    async def perform(self, task: Task) -> Case:
+        """As Peer.perform."""
+        if task.attempt == 1 and self._dice.strikes("node_failures"):
+            raise PeerFailedError("no result (fault node_failures)", retry=False)
+        set_as = self._switch.active(self._fault)
+        if set_as is not None and "seconds" in set_as:
+            await self._pause(float(set_as["seconds"]))
+        elif set_as is not None:
+            raise PeerFailedError(f"not reachable (fault {self._fault})")
+        return await self._peer.perform(task)
+
+
+class FaultyBreaker:
+    """breaker_trip."""
+
+    def __init__(self, breaker: Breaker, node_id: str, switch: Active) -> None:
+        self._breaker, self._node_id, self._switch = breaker, node_id, switch
+
+    def admit(self) -> int | None:
+        """As Guard.admit."""
+        set_as = self._switch.active("breaker_trip")
+        if set_as is not None and set_as["node_id"] in {self._node_id, EVERY_NODE}:
+            self._breaker.trip("fault breaker_trip")
+        return self._breaker.admit()
+
+    def succeeded(self, ticket: int) -> None:
+        """As Guard.succeeded."""
+        self._breaker.succeeded(ticket)
+
+    def failed(self, ticket: int, reason: str) -> None:
+        """As Guard.failed."""
+        self._breaker.failed(ticket, reason)
+
+    def abandoned(self, ticket: int) -> None:
+        """As Guard.abandoned."""
+        self._breaker.abandoned(ticket)
+
+
+def faulty(breakers: Mapping[str, Breaker], switch: Active) -> dict[str, Guard]:
+    """Each breaker with its fault."""
+    return {node_id: FaultyBreaker(breaker, node_id, switch) for node_id, breaker in breakers.items()}
+
+
+class FaultyDatabase:
+    """database_slow."""
+
+    def __init__(self, database: Database, switch: Active, *, pause: Pause = asyncio.sleep) -> None:
+        self._database, self._switch, self._pause = database, switch, pause
+
+    async def transaction(self, work: Work[T]) -> T:
+        """As Database.transaction."""
+        set_as = self._switch.active("database_slow")
+        if set_as is not None:
+            await self._pause(float(set_as["seconds"]))
+        return await self._database.transaction(work)
