@@ -39,7 +39,7 @@ DELETE FROM message WHERE id IN (
     SELECT id FROM (
         SELECT id, row_number() OVER newest AS place,
                sum(length(document) + length(raw)) OVER newest AS size
-        FROM message WINDOW newest AS (ORDER BY id DESC)
+        FROM message WINDOW newest AS (PARTITION BY kind = 'sentry' ORDER BY id DESC)
     ) WHERE place > ? OR (size > ? AND place > 1)
 )
 """
@@ -49,13 +49,16 @@ _CONDITIONS = {
     "channel": "channel = ?",
     "status": "status = ?",
     "kind": "kind = ?",
+    "without": "kind <> ?",
     "alertname": "EXISTS (SELECT 1 FROM json_each(alertnames) WHERE json_each.value = ?)",
     "since": "received_ns / 1e9 > ?",
 }
 
 
 class SqliteMessages:
-    """At most `limit` messages in `folder`; a file that is damaged is moved aside and a fresh one begun.
+    """At most `limit` alerts and as many events in `folder`, so that no flood of events drives out alerts.
+
+    A file that is damaged is moved aside and a fresh one begun.
 
     `on_damaged` is told the path that the damaged file was moved to and why.
     """

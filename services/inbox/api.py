@@ -1,58 +1,30 @@
 """The routes of the inbox: take, list, show and forget messages, and show runbooks."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from services.inbox.domain import (
-    Kind,
-    Message,
-    Refusal,
-    RefusedMessageError,
-    Status,
-    Stored,
-    StoreUnavailableError,
-    Wanted,
-)
+from services.inbox.domain import Kind, RefusedMessageError, Status, Stored, Wanted
 from services.inbox.page import Page, inbox_page, missing_page, runbook_page
 from services.inbox.ports import Messages
 from services.inbox.runbooks import read_runbook, runbook_file
+from services.inbox.sentry_api import sentry_routes
 from services.inbox.signals import Signals
 from services.inbox.slack import parse_slack
+from services.inbox.taking import Take, available, status_of
 from services.inbox.webhook import parse_webhook
-from telemetry.errors import ClientError, Unavailable
+from telemetry.errors import ClientError
 
-LARGEST_BODY_BYTES = 512 * 1024
 PAGE_MESSAGES = 100
 LARGEST_ID = 2**63 - 1  # what an SQLite integer holds
 
-T = TypeVar("T")
 Name = Annotated[str | None, Query(max_length=200)]
-
-
-class Take:
-    """Reads, parses, keeps and counts one message, the same for every way in."""
-
-    def __init__(self, messages: Messages, signals: Signals, clock_ns: Callable[[], int]) -> None:
-        self._messages, self._signals, self._clock_ns = messages, signals, clock_ns
-
-    async def __call__(self, kind: Kind, request: Request, parse: Callable[[bytes], Message]) -> Stored:
-        """The message as kept; RefusedMessageError (counted) or Unavailable."""
-        received_ns = self._clock_ns()
-        try:
-            message = parse(await _body(request))
-        except RefusedMessageError as refusal:
-            self._signals.refusal(kind, refusal.reason, str(refusal))
-            raise
-        stored = await _available(self._messages.add(message, received_ns))
-        self._signals.received(message, await _available(self._messages.count()))
-        return stored
 
 
 def routes(
@@ -60,7 +32,9 @@ def routes(
 ) -> APIRouter:
     """Every route of the inbox but those of the telemetry library."""
     router = APIRouter()
-    _incoming(router, Take(messages, signals, clock_ns))
+    take = Take(messages, signals, clock_ns)
+    _incoming(router, take)
+    router.include_router(sentry_routes(take, signals))
     _listing(router, messages, signals)
     _pages(router, messages, runbooks)
     return router
@@ -71,7 +45,7 @@ def _incoming(router: APIRouter, take: Take) -> None:
         try:
             await take(Kind.SLACK, request, lambda body: parse_slack(body, channel, receiver))
         except RefusedMessageError as refusal:
-            return PlainTextResponse(refusal.reason.value, status_code=_status_of(refusal))
+            return PlainTextResponse(refusal.reason.value, status_code=status_of(refusal))
         return PlainTextResponse("ok")
 
     @router.post("/slack", response_class=PlainTextResponse)
@@ -90,7 +64,7 @@ def _incoming(router: APIRouter, take: Take) -> None:
         try:
             stored = await take(Kind.WEBHOOK, request, lambda body: parse_webhook(body, receiver))
         except RefusedMessageError as refusal:
-            raise ClientError(_status_of(refusal), refusal.reason.value, str(refusal)) from None
+            raise ClientError(status_of(refusal), refusal.reason.value, str(refusal)) from None
         return JSONResponse({"id": stored.id})
 
 
@@ -108,14 +82,14 @@ def _listing(router: APIRouter, messages: Messages, signals: Signals) -> None:
     ) -> Response:
         """The messages that match, newest first; `since` in seconds since 1970, exclusive."""
         wanted = Wanted(receiver, channel, alertname, status, kind, since, limit)
-        found = await _available(messages.find(wanted))
-        total = await _available(messages.count())
+        found = await available(messages.find(wanted))
+        total = await available(messages.count())
         return JSONResponse({"total": total, "messages": [_shown(stored) for stored in found]})
 
     @router.get("/api/v1/messages/{message_id}")
     async def get(message_id: Annotated[int, PathParameter(ge=1, le=LARGEST_ID)]) -> Response:
         """One message with its payload as it came."""
-        stored = await _available(messages.get(message_id))
+        stored = await available(messages.get(message_id))
         if stored is None:
             raise ClientError(
                 404, "not_found", f"no message {message_id}; it may have given way to newer ones"
@@ -129,18 +103,20 @@ def _listing(router: APIRouter, messages: Messages, signals: Signals) -> None:
             raise ClientError(
                 400, "not_confirmed", "to delete all messages send the header X-Confirm: delete"
             )
-        deleted = await _available(messages.clear())
+        deleted = await available(messages.clear())
         signals.cleared(deleted)
         return JSONResponse({"deleted": deleted})
 
 
 def _pages(router: APIRouter, messages: Messages, runbooks: Path) -> None:
     @router.get("/", response_class=HTMLResponse)
-    async def page(status: Status | None = None) -> Response:
+    async def page(status: Status | None = None, kind: Kind | None = None) -> Response:
         """The messages for people."""
-        found = await _available(messages.find(Wanted(status=status, limit=PAGE_MESSAGES)))
-        total = await _available(messages.count())
-        return _html(inbox_page(found, total=total, status=status))
+        found = await available(messages.find(Wanted(status=status, kind=kind, limit=PAGE_MESSAGES)))
+        # Apart, for a flood of events must not hide what is firing.
+        alerts = await available(messages.find(Wanted(without=Kind.SENTRY, limit=PAGE_MESSAGES)))
+        total = await available(messages.count())
+        return _html(inbox_page(found, alerts=alerts, total=total, status=status, kind=kind))
 
     @router.get("/runbooks/{service}/{alert}", response_class=HTMLResponse)
     async def runbook(service: str, alert: str) -> Response:
@@ -153,30 +129,6 @@ def _pages(router: APIRouter, messages: Messages, runbooks: Path) -> None:
 
 def _html(page: Page, *, status: int = 200) -> HTMLResponse:
     return HTMLResponse(page.html, status_code=status, headers=dict(page.headers))
-
-
-async def _body(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > LARGEST_BODY_BYTES:
-            raise RefusedMessageError(
-                Refusal.TOO_LARGE, f"the body is larger than {LARGEST_BODY_BYTES} bytes"
-            )
-        parts.append(part)
-    return b"".join(parts)
-
-
-async def _available(work: Awaitable[T]) -> T:
-    try:
-        return await work
-    except StoreUnavailableError as error:
-        raise Unavailable("message store") from error
-
-
-def _status_of(refusal: RefusedMessageError) -> int:
-    return {Refusal.TOO_LARGE: 413, Refusal.CHANNEL_NOT_FOUND: 404}.get(refusal.reason, 400)
 
 
 def _shown(stored: Stored) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""What a message is, and how a Slack payload or Alertmanager's webhook becomes one.
+"""What a message is, and what its senders' payloads have in common.
 
 InboxError
 ├── RefusedMessageError     the sender's payload is not one that the real receiver would take
@@ -42,6 +42,11 @@ class Refusal(StrEnum):
     NOT_JSON = "not_json"
     BAD_ALERTS = "bad_alerts"
     BAD_VERSION = "bad_version"
+    MISSING_AUTH = "missing_auth"
+    BAD_KEY = "bad_key"
+    BAD_PROJECT = "bad_project"
+    BAD_ENCODING = "bad_encoding"
+    BAD_ENVELOPE = "bad_envelope"
 
 
 class RefusedMessageError(InboxError):
@@ -57,6 +62,7 @@ class Kind(StrEnum):
 
     SLACK = "slack"
     WEBHOOK = "webhook"
+    SENTRY = "sentry"
 
 
 class Status(StrEnum):
@@ -123,7 +129,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which messages to list, newest first; None means any, `since` is in seconds since 1970, exclusive."""
+    """Which messages to list, newest first; None means any, `since` is in seconds since 1970, exclusive.
+
+    `without` leaves one kind out.
+    """
 
     receiver: str | None = None
     channel: str | None = None
@@ -132,6 +141,7 @@ class Wanted:
     kind: Kind | None = None
     since: float | None = None
     limit: int = 100
+    without: Kind | None = None
 
 
 def read_json(content: bytes) -> Json:

@@ -26,6 +26,7 @@ class Card:
     receiver: str
     channel: str
     status: str
+    mark: str
     severity: str
     title: str
     text: str
@@ -42,16 +43,27 @@ class Page:
     headers: Mapping[str, str]
 
 
-def inbox_page(messages: Sequence[Stored], *, total: int, status: Status | None) -> Page:
-    """The page of `messages`, newest first, of `total` kept; `status` is the filter in use."""
+def inbox_page(
+    messages: Sequence[Stored],
+    *,
+    alerts: Sequence[Stored],
+    total: int,
+    status: Status | None,
+    kind: Kind | None,
+) -> Page:
+    """The page of `messages`, newest first, of `total` kept; `status` and `kind` are the filters in use.
+
+    What is firing is read from `alerts`, the newest messages of alerting.
+    """
     return _page(
         "inbox.html",
         cards=cards(messages),
-        firing=still_firing(messages) if status is None else None,
+        firing=still_firing(alerts) if status is None else None,
         total=total,
         shown=len(messages),
         newest=messages[0].id if messages else 0,
         status=status.value if status else "",
+        kind=kind.value if kind else "",
     )
 
 
@@ -111,6 +123,7 @@ def _card(group: Sequence[Stored]) -> Card:
         receiver=message.receiver,
         channel=next((s.message.channel for s in group if s.message.kind is Kind.SLACK), ""),
         status=message.status.value,
+        mark=_mark(message),
         severity=next((s.message.severity for s in group if s.message.severity), ""),
         title=", ".join(message.alertnames) or message.title or "message",
         text=message.text,
@@ -118,6 +131,13 @@ def _card(group: Sequence[Stored]) -> Card:
         alerts=message.alerts,
         links=message.links,
     )
+
+
+def _mark(message: Message) -> str:
+    """The word that begins a card."""
+    if message.kind is Kind.SENTRY:
+        return "EVENT"
+    return "MESSAGE" if message.status is Status.UNKNOWN else message.status.value.upper()
 
 
 @cache

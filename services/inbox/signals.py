@@ -1,8 +1,10 @@
 """Every metric and log event of the inbox, declared once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.inbox.domain import Kind, Message, Refusal, Status
+from services.inbox.envelope import ITEM_TYPES, OTHER
 from telemetry.logs import get_logger
 from telemetry.metrics import Metrics
 
@@ -24,6 +26,10 @@ class Signals:
             "inbox_messages_refused_total", "Payloads refused, by reason", ("kind", "reason")
         )
         self.refused.preset(*((kind.value, reason.value) for kind in Kind for reason in Refusal))
+        self.sentry_items = metrics.counter(
+            "inbox_sentry_items_total", "Items of Sentry's envelopes; only events are kept", ("type",)
+        )
+        self.sentry_items.preset(*((kind,) for kind in (*ITEM_TYPES, OTHER)))
         self.stored = metrics.gauge("inbox_messages_stored", "Messages kept now")
 
     def received(self, message: Message, stored: int) -> None:
@@ -38,6 +44,11 @@ class Signals:
             status=message.status.value,
             alertnames=list(message.alertnames),
         )
+
+    def items(self, types: Sequence[str]) -> None:
+        """An envelope of Sentry's was taken; `types` are those of its items."""
+        for kind in types:
+            self.sentry_items.add(1, kind)
 
     def refusal(self, kind: Kind, reason: Refusal, explanation: str) -> None:
         """A payload was refused."""
