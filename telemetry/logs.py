@@ -16,7 +16,7 @@ from opentelemetry.trace import get_current_span
 
 from telemetry.background import Background, Dropped
 from telemetry.foreign_logs import capture_standard_logging, capture_structlog
-from telemetry.masking import mask_pair
+from telemetry.masking import mask_pair, set_masking
 from telemetry.rendering import LEVELS, PLAIN, Line, Renderer, text_of
 from telemetry.scope import bind, bound_fields, current_place, process_place
 from telemetry.settings import TelemetrySettings
@@ -28,6 +28,7 @@ QUEUE_LINES = 10_000
 BATCH_LINES = 512
 LINGER_SECONDS = 0.05
 CLOSE_SECONDS = 2.0
+MASKING_OFF = "Masking is off: secrets are written to logs and traces as they come"
 DROP_REASONS = ("queue_full", "write_failed", "encode_failed", "failed", "shutdown")
 
 
@@ -164,8 +165,11 @@ def configure(
         sinks = [StdoutSink()]
         if settings.log_file is not None:
             sinks.append(FileSink(settings.log_file, max_bytes=settings.log_file_max_bytes))
+    set_masking(on=settings.masking)
     pipeline = Pipeline(settings, sinks, dropped=dropped, capacity=capacity)
     process_place.pipeline = pipeline
     capture_standard_logging(pipeline.level)
     capture_structlog()
+    if not settings.masking:
+        pipeline.emit(LEVELS["ERROR"], "telemetry", MASKING_OFF, {"setting": "TELEMETRY_MASKING=off"})
     return pipeline

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import lru_cache
+from urllib.parse import unquote_plus
 
 from telemetry import patterns
 from telemetry.secret_names import Kind, kind_of
@@ -21,6 +23,9 @@ _CUT = "...[cut]"
 _SHORT = 128  # masked texts up to this length are remembered
 _SMALLEST_CARD = 10**12
 _QUICK = frozenset((str, float, bool, type(None)))  # no code of theirs can run
+# As a URL's query carries spaces and signs: %20, or a plus between two digits behind a name.
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|=[^\s]{0,256}?\d\+\d")
+_masking = True
 
 
 class LogMasker:
@@ -30,6 +35,15 @@ class LogMasker:
     def mask_all(text: str) -> str:
         """The text with every secret replaced; never raises, in time linear in the text's length."""
         return mask_text(text)
+
+
+def set_masking(*, on: bool) -> None:
+    """Switch all masking of this process; only tests that prove the search for secrets switch it off."""
+    global _masking  # noqa: PLW0603 - one switch for the process, read on the path of every line
+    if on != _masking:
+        _masking = on
+        _mask_short.cache_clear()
+        _kind.cache_clear()
 
 
 def hash_user_id(text: object) -> str:
@@ -45,20 +59,32 @@ def mask_text(text: str) -> str:
     if len(text) <= _SHORT:
         return _mask_short(text)
     if len(text) <= MAX_TEXT:
-        return patterns.mask(text)
-    masked = patterns.mask(text[: MAX_TEXT + _MARGIN])
+        return _mask(text)
+    masked = _mask(text[: MAX_TEXT + _MARGIN])
     # The end may hold half a secret, which no pattern knows: it goes.
     return masked[: min(MAX_TEXT, max(0, len(masked) - _MARGIN))] + _CUT
 
 
 @lru_cache(maxsize=4096)
 def _mask_short(text: str) -> str:
-    return patterns.mask(text)
+    return _mask(text)
+
+
+def _mask(text: str) -> str:
+    if not _masking:
+        return text
+    masked = patterns.mask(text)
+    if ("%" in masked or "+" in masked) and _ENCODED.search(masked):
+        plain = unquote_plus(masked)
+        shown = patterns.mask(plain)
+        if shown != plain:  # only what holds a secret is shown decoded
+            return shown
+    return masked
 
 
 @lru_cache(maxsize=4096)
 def _kind(name: str) -> Kind | None:
-    return kind_of(name)
+    return kind_of(name) if _masking else None
 
 
 def mask_value(value: object) -> object:
@@ -177,5 +203,5 @@ def _mask_int(value: int) -> object:
     if value.bit_length() > 256:
         return "***HUGE_NUMBER***"
     text = str(value)
-    masked = patterns.mask(text)
+    masked = _mask(text)
     return value if masked == text else masked

@@ -30,6 +30,8 @@ class TelemetrySettings:
     log_file: Path | None = None
     log_file_max_bytes: int = DEFAULT_LOG_FILE_BYTES
     multiprocess_dir: Path | None = None
+    masking: bool = True
+    """False writes secrets to logs and traces: for the test that proves the search for them."""
     otel: Mapping[str, str] = field(default_factory=lambda: _NO_EXPORT)
     """Every OTEL_* variable, as the OpenTelemetry SDK documents them."""
     warnings: tuple[str, ...] = ()
@@ -41,13 +43,14 @@ class TelemetrySettings:
     ) -> TelemetrySettings:
         """Settings from variables; `service` and `system` stand in where these are silent.
 
-        Raises SettingsError for LOG_LEVEL and LOG_FILE_MAX_BYTES values that mean nothing.
+        Raises SettingsError for a LOG_LEVEL, LOG_FILE_MAX_BYTES or TELEMETRY_MASKING that means nothing.
         """
         otel, warnings = _otel_variables(environ)
         environment = environ.get("ENVIRONMENT") or "development"
         level, level_warning = _log_level(environ, environment)
         log_file = environ.get("LOG_FILE")
         multiprocess = environ.get("PROMETHEUS_MULTIPROC_DIR")
+        masking, masking_warning = _masking(environ)
         return cls(
             service=_service_name(otel) or service,
             system=environ.get("SYSTEM") or system,
@@ -57,8 +60,9 @@ class TelemetrySettings:
             log_file=Path(log_file) if log_file else None,
             log_file_max_bytes=_positive(environ, "LOG_FILE_MAX_BYTES", DEFAULT_LOG_FILE_BYTES),
             multiprocess_dir=Path(multiprocess) if multiprocess else None,
+            masking=masking,
             otel=MappingProxyType(otel),
-            warnings=tuple(warnings + level_warning),
+            warnings=tuple(warnings + level_warning + masking_warning),
         )
 
 
@@ -98,6 +102,17 @@ def _log_level(environ: Mapping[str, str], environment: str) -> tuple[str, list[
     if level == "DEBUG" and environment == "production":
         return "INFO", ["LOG_LEVEL=DEBUG is for development: INFO is used in production"]
     return level, []
+
+
+def _masking(environ: Mapping[str, str]) -> tuple[bool, list[str]]:
+    wish = (environ.get("TELEMETRY_MASKING") or "on").strip().lower()
+    if wish not in ("on", "off"):
+        raise SettingsError(f"TELEMETRY_MASKING={wish!r} means nothing: use on, or off in development")
+    if wish == "on":
+        return True, []
+    if environ.get("ENVIRONMENT") != "development":  # by name: a forgotten variable is no permission
+        return True, ["TELEMETRY_MASKING=off needs ENVIRONMENT=development: masking stays on"]
+    return False, []
 
 
 def _positive(environ: Mapping[str, str], name: str, default: int) -> int:

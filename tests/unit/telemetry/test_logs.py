@@ -20,6 +20,7 @@ import structlog
 from firedrill.wait import poll_until
 from telemetry.foreign_logs import RepeatFilter
 from telemetry.logs import Pipeline, bind, configure, get_logger
+from telemetry.masking import set_masking
 from telemetry.settings import TelemetrySettings
 from telemetry.sinks import FileSink, StdoutSink
 from telemetry.traces import span
@@ -451,3 +452,26 @@ def test_lines_inside_a_span_bear_its_ids(site: Any) -> None:
     [line] = site.lines()
     assert line["trace_id"] == outer.trace_id == inner.trace_id
     assert line["span_id"] == inner.span_id
+
+
+def test_masking_can_be_switched_off_and_the_log_says_so() -> None:
+    """The first line is an error; a secret and a field that names one are written as they are."""
+    sink = Memory()
+    pipeline = configure(TelemetrySettings(masking=False), sinks=[sink])
+    try:
+        log.info("Paid with 4539578763621486", password="hunter2", user="a@example.com")
+        assert pipeline.flush()
+    finally:
+        pipeline.close()
+        set_masking(on=True)
+    first, second = sink.lines
+    assert first["level"] == "ERROR"
+    assert "Masking is off" in first["message"]
+    assert "4539578763621486" in second["message"]
+    assert (second["password"], second["user"]) == ("hunter2", "a@example.com")
+    again = Memory()
+    pipeline = configure(SETTINGS, sinks=[again])
+    log.info("Paid with 4539578763621486", password="hunter2")
+    pipeline.close()
+    assert "4539578763621486" not in str(again.lines)
+    assert "hunter2" not in str(again.lines)

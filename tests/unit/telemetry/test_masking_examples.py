@@ -226,3 +226,26 @@ def test_uuids_that_are_all_digits_stay() -> None:
     """They are rare, but they come."""
     text = str(uuid.UUID("41111111-1111-4111-8111-411111111111"))
     assert mask(f"id {text} done") == f"id {text} done"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%2B82%2010%204821%207733",
+        "q=%2B82+10+4821+7733",
+        "card=4539+5787+6362+1486",
+        "card=4539%205787%206362%201486",
+        "url=postgresql%3A%2F%2Fshop%3Apw9x8y7z%40postgres%3A5432%2Fshop",
+    ],
+)
+def test_what_a_url_encodes_is_masked_too(query: str) -> None:
+    """Spaces and signs of phone and card numbers and of database URLs, as a query carries them."""
+    masked = LogMasker.mask_all(query)
+    assert "MASKED***" in masked
+    assert not any(part in masked for part in ("4821", "5787", "pw9x8y7z"))
+
+
+def test_encoded_text_without_a_secret_stays_encoded() -> None:
+    """Only what holds a secret is shown decoded."""
+    for text in ("q=50%25+off&sort=a%2Fb", "at=2026-11-21T10:00:00%2B09:00", "a=1+2"):
+        assert LogMasker.mask_all(text) == text

@@ -104,3 +104,26 @@ for name in list(sys.modules):
 def test_importing_any_module_does_nothing() -> None:
     """No thread, no provider, no handler, no environment."""
     subprocess.run([sys.executable, "-c", IMPORT], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("environ", "masking"),
+    [
+        ({}, True),
+        ({"TELEMETRY_MASKING": "off", "ENVIRONMENT": "development"}, False),
+        ({"TELEMETRY_MASKING": "on", "ENVIRONMENT": "development"}, True),
+        ({"TELEMETRY_MASKING": "off", "ENVIRONMENT": "production"}, True),
+        ({"TELEMETRY_MASKING": "off"}, True),
+    ],
+)
+def test_masking_goes_off_in_development_alone(environ: dict[str, str], masking: bool) -> None:
+    """The environment has to be named; where it is another one, masking stays on and says so."""
+    settings = from_environment(environ)
+    assert settings.masking is masking
+    assert bool(settings.warnings) is (masking and environ.get("TELEMETRY_MASKING") == "off")
+
+
+def test_a_masking_that_means_nothing_is_refused() -> None:
+    """A spelling mistake must not decide about secrets."""
+    with pytest.raises(SettingsError, match="TELEMETRY_MASKING"):
+        from_environment({"TELEMETRY_MASKING": "no"})
