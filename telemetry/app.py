@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from telemetry import logs, traces
@@ -21,6 +20,7 @@ from telemetry.request_metrics import RequestMetricNames, RequestMetrics
 from telemetry.scope import Place, process_place
 from telemetry.settings import TelemetrySettings
 from telemetry.sinks import Sink
+from telemetry.tracers import Provider
 
 __all__ = [
     "FASTAPI_TELEMETRY_OFF",
@@ -67,7 +67,7 @@ class Telemetry:
     """The telemetry of one service: `Telemetry.start(settings)`, and `shutdown()` at its end."""
 
     def __init__(
-        self, settings: TelemetrySettings, metrics: Metrics, pipeline: logs.Pipeline, provider: TracerProvider
+        self, settings: TelemetrySettings, metrics: Metrics, pipeline: logs.Pipeline, provider: Provider
     ) -> None:
         self.settings = settings
         self.metrics = metrics

@@ -24,6 +24,8 @@ from telemetry.export import ExportQueue, Losses
 from telemetry.rendering import text_of
 from telemetry.scope import current_place
 from telemetry.settings import SettingsError, TelemetrySettings
+from telemetry.spans import active_ids, context_with
+from telemetry.tracers import Provider
 
 SCOPE = "telemetry"
 _environment_lock = threading.Lock()
@@ -88,7 +90,7 @@ class _OpenSpan:
         tracer = (is_instrumentation_enabled() and current_place().tracer) or _NO_TRACER
         attributes = {key: _attribute(value) for key, value in self._attributes.items() if value is not None}
         self._span = tracer.start_span(self._name, attributes=attributes)
-        self._token = attach(trace.set_span_in_context(self._span))
+        self._token = attach(context_with(self._span))
         return Span(self._span)
 
     def __exit__(
@@ -110,8 +112,8 @@ def span(name: str, /, **attributes: object) -> _OpenSpan:
 
 def current_trace_id() -> str | None:
     """The active trace's id as 32 lower-case hex digits."""
-    context = trace.get_current_span().get_span_context()
-    return f"{context.trace_id:032x}" if context.is_valid else None
+    trace_id, span_id, _ = active_ids()
+    return f"{trace_id:032x}" if trace_id and span_id else None
 
 
 def _attribute(value: object) -> AttributeValue:
@@ -125,7 +127,7 @@ def _attribute(value: object) -> AttributeValue:
 
 def make_provider(
     settings: TelemetrySettings, losses: Losses, *, exporter: SpanExporter | None = None
-) -> TracerProvider:
+) -> Provider:
     """A provider configured by `settings.otel` alone; it is not made the process's global one.
 
     `exporter` replaces those that OTEL_TRACES_EXPORTER names. Raises SettingsError for an exporter
@@ -133,12 +135,11 @@ def make_provider(
     """
     with _otel_environment(settings):
         resource = _resource(settings)
-        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        sdk = TracerProvider(resource=resource, shutdown_on_exit=False)
         disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         exporters = [exporter] if exporter is not None else [] if disabled else _named_exporters()
-        for each in exporters:
-            provider.add_span_processor(ExportQueue(each, losses, settings.otel))
-    return provider
+        queues = [ExportQueue(each, losses, settings.otel) for each in exporters]
+        return Provider(sdk, queues, disabled=disabled)
 
 
 def _resource(settings: TelemetrySettings) -> Resource:
