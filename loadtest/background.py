@@ -1,6 +1,6 @@
-"""Gentle, seeded background traffic for judgment and fds: a Locust file.
+"""Gentle, seeded background traffic for whatever of the services has a URL: a Locust file.
 
-locust -f loadtest/background.py --headless --users 6 --spawn-rate 2 --run-time 12h
+locust -f loadtest/background.py --headless --users 8 --spawn-rate 2 --run-time 12h
 """
 
 import itertools
@@ -9,85 +9,88 @@ import logging
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, ClassVar
 
-from locust import FastHttpUser, constant_throughput, events, task
+from locust import constant_throughput, events, task
 from locust.env import Environment
 from locust.exception import StopUser
 
-from loadtest import fds_requests, judgment_requests
+from loadtest import kinds
+from loadtest.fds_requests import FEEDBACK, FRAUD_SHARE
 from loadtest.request import Request
+from loadtest.review_requests import Ledger
 from loadtest.targets import RefusedTrafficError, Targets
+from loadtest.users import PlainUser
 
 LONGEST_SECONDS = 24 * 3600
 MOST_USERS = 50  # at these rates some 50 requests a second: all that is left of "gentle"
-EACH_PER_SECOND = 0.6  # six users: about 2 judgments, 2 evaluations and 1.5 labels a second
-TIMEOUT_SECONDS = 10.0
+# Requests a second of one user. Eight users, two of each kind but one operator and one reviewer: about 1
+# judgment, 1 evaluation, 1 label, 1 request to the shop, and one in two seconds for the rest: 5 in all.
+EACH_PER_SECOND = 0.6
+SELDOM_PER_SECOND = 0.3
 
 _log = logging.getLogger("loadtest")
 
 
-class _QuietUser(FastHttpUser):
-    """A user that keeps its connection, never follows elsewhere, and takes a failure as counted."""
+class _QuietUser(PlainUser):
+    """Follows its kind's script at an even, low rate."""
 
     abstract = True
-    host = "http://127.0.0.1"  # replaced by the checked target before the first user starts
+    kind: ClassVar[kinds.Kind]
+    numbers: ClassVar["itertools.count[int]"]
     wait_time = constant_throughput(EACH_PER_SECOND)
-    connection_timeout = TIMEOUT_SECONDS
-    network_timeout = TIMEOUT_SECONDS
-    max_redirects = 0
-    max_retries = 0
-    numbers = itertools.count()
+    began = format(int(time.time()), "x")
+    ledger = Ledger()  # one for all: the reviewer looks up what the payers noted
 
-    def send(self, request: Request) -> bool:
-        """Whether the service took it (200); any expected status is a success in the statistics."""
-        with self.client.post(
-            request.path, json=request.body, name=request.name, catch_response=True
-        ) as response:
-            if response.status_code in request.expected:
-                response.success()
-            else:
-                response.failure(f"HTTP {response.status_code}")  # few texts, or the statistics would grow
-            return bool(response.status_code == 200)
+    def on_start(self) -> None:
+        """Begin this user's own script."""
+        now = kinds.Circumstances(_seed(), next(self.numbers), self.began, lambda: FRAUD_SHARE, self.ledger)
+        self._script = self.kind.script(now)
+        self._request: Request = next(self._script)
+
+    @task
+    def step(self) -> None:
+        """One request of the script, and the label of a payment right after it."""
+        self._send()
+        if self._request.path == FEEDBACK:
+            self._send()
+
+    def _send(self) -> None:
+        answer, _, _ = self.exchange(self._request)
+        self._request = self._script.send(answer)
 
 
 class JudgmentUser(_QuietUser):
     """Asks for judgments."""
 
-    numbers = itertools.count()
-
-    def on_start(self) -> None:
-        """Begin this user's own sequence."""
-        self._requests = judgment_requests.background_stream(_seed(), next(self.numbers))
-
-    @task
-    def judge(self) -> None:
-        """One request of the sequence."""
-        self.send(next(self._requests))
+    kind, numbers = kinds.JUDGE, itertools.count()
 
 
 class FdsUser(_QuietUser):
     """Has payments evaluated and says later what they were."""
 
-    numbers = itertools.count()
-    began = format(int(time.time()), "x")
+    kind, numbers = kinds.PAYER, itertools.count()
 
-    def on_start(self) -> None:
-        """Begin this user's own sequence."""
-        self._cases = fds_requests.background_stream(_seed(), next(self.numbers), run=self.began)
 
-    @task
-    def pay(self) -> None:
-        """One payment of the sequence, and its label where there will be one."""
-        case = next(self._cases)
-        feedback = case.feedback()
-        if self.send(case.request) and feedback is not None:
-            self.send(feedback)
+class WorkflowUser(_QuietUser):
+    """Starts workflows and looks at them."""
+
+    kind, numbers = kinds.OPERATOR, itertools.count()
+    fixed_count = 1
+    wait_time = constant_throughput(SELDOM_PER_SECOND)
+
+
+class ReviewerUser(_QuietUser):
+    """Reviews the payments that fds holds."""
+
+    kind, numbers = kinds.REVIEWER, itertools.count()
+    fixed_count = 1
+    wait_time = constant_throughput(SELDOM_PER_SECOND)
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]  # locust ships no types
 def check(environment: Environment, **_: Any) -> None:
-    """Refuse foreign targets, and bound users and time, before anything is sent."""
+    """Before anything is sent: refuse foreign targets, bound users and time, leave out who has no target."""
     options = environment.parsed_options
     try:
         targets = Targets.from_environment(os.environ)
@@ -99,7 +102,10 @@ def check(environment: Environment, **_: Any) -> None:
     if options is not None:
         options.run_time = min(options.run_time or LONGEST_SECONDS, LONGEST_SECONDS)
         options.host = None  # each class has its own, checked
-    JudgmentUser.host, FdsUser.host = targets.judgment, targets.fds
+    classes = [one for one in environment.user_classes if issubclass(one, _QuietUser)]
+    for one in classes:
+        one.target = getattr(targets, one.kind.service) or ""
+    environment.user_classes[:] = [one for one in classes if one.target]
 
 
 @events.test_stop.add_listener  # type: ignore[untyped-decorator]  # see above

@@ -18,6 +18,7 @@ from loadtest.arrivals import Gate, arrivals
 from loadtest.kinds import Circumstances, Kind
 from loadtest.plan import Plan
 from loadtest.reports import History, write_reports
+from loadtest.review_requests import Ledger
 from loadtest.tally import Tally
 from loadtest.users import Flow, user_class
 
@@ -34,6 +35,7 @@ class Engine:
     def __init__(self, plan: Plan, tell: Tell) -> None:
         self._plan, self._tell = plan, tell
         self._tally, self._history = Tally(), History(plan.folder)
+        self._ledger = Ledger()
         self._began = time.perf_counter()
         self._asked, self._due = 0, arrivals(plan.run.rate_at, plan.run.end)
         self._next_due = next(self._due, None)
@@ -83,8 +85,10 @@ class Engine:
         return Gate(lambda second: rate_at(second) * part, self._plan.run.end, clock=time.perf_counter)
 
     def _circumstances(self, name: str) -> Callable[[int], Circumstances]:
+        ledger = self._ledger
+
         def of(user: int) -> Circumstances:
-            return Circumstances(self._plan.seed, user, name, self._fraud)
+            return Circumstances(self._plan.seed, user, name, self._fraud, ledger)
 
         return of
 

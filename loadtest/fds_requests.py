@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from loadtest.request import Request
 
@@ -17,6 +18,7 @@ LABELLED_SHARE = 0.85
 BURST = 6  # payments with one card: above the service's limits for a card and a user within a minute
 KOREA_AHEAD = timedelta(hours=9)  # Korea is ahead of UTC by this
 
+Label = Literal["fraud", "legitimate"]
 Body = dict[str, object]
 Clock = Callable[[], datetime]
 Share = Callable[[], float]
@@ -24,10 +26,19 @@ Share = Callable[[], float]
 
 @dataclass(frozen=True)
 class Case:
-    """A payment with its true label, or None where nobody will ever say; invalid requests have none."""
+    """A payment with the label that will be given, None where nobody will ever say; `truth` is known to us.
+
+    Invalid requests have neither.
+    """
 
     request: Request
-    label: str | None
+    label: Label | None
+    truth: Label | None = None
+
+    @property
+    def transaction_id(self) -> str:
+        """Of the payment."""
+        return str(self.request.body["transaction_id"]) if isinstance(self.request.body, dict) else ""
 
     def feedback(self) -> Request | None:
         """The request that labels the payment, if it is ever labelled."""
@@ -86,7 +97,8 @@ def _payments(seed: int, user: int, *, run: str, now: Clock, fraud_share: Share)
             body["timestamp"] = _moment(choose, now(), night=0.3 if fraud else 0.04)
             if burst > 1:
                 body["amount"] = float(choose.randrange(100, 3_000))
-            yield Case(Request(EVALUATE, body, name="fds evaluate"), "fraud" if fraud else "legitimate")
+            truth: Label = "fraud" if fraud else "legitimate"
+            yield Case(Request(EVALUATE, body, name="fds evaluate"), truth, truth)
 
 
 def _moment(choose: random.Random, now: datetime, *, night: float) -> str:

@@ -15,9 +15,6 @@ INVALID_SHARE = 0.03
 REMEMBERED = 40  # questions: recent ones, so that a repeat comes before the cache forgets
 
 Input = dict[str, float | str | bool]
-ACCEPTED = frozenset(
-    {200, 502, 503, 504}
-)  # a simulated model fails now and then; that is not the load's failure
 
 
 def model_failed(answer: Answer) -> bool:
@@ -60,7 +57,7 @@ def _fresh(choose: random.Random) -> Iterator[Request]:
                 "policy": policy,
                 "input": WORKFLOWS[workflow](choose),
             }
-            yield Request(PATH, body, name=f"judgment {policy}", expected=ACCEPTED)
+            yield Request(PATH, body, name=f"judgment {policy}", declines=model_failed)
 
 
 def _invoice(choose: random.Random) -> Input:

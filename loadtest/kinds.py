@@ -1,23 +1,26 @@
 """The kinds of simulated users: whom each talks to, its share of the requests, and its script."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from loadtest import fds_requests, judgment_requests
+from loadtest import fds_requests, judgment_requests, review_requests, workflow_requests
 from loadtest.request import Script
+from loadtest.review_requests import Ledger
 
 
 @dataclass(frozen=True)
 class Circumstances:
     """What a script depends on: same values, same requests (but for what the services answer).
 
-    `run` makes ids differ from those of an earlier run; `fraud` gives the share of fraud at the moment.
+    `run` makes ids differ from those of an earlier run; `fraud` gives the share of fraud at the moment;
+    in `ledger` payers note what their payments are, and reviewers look it up.
     """
 
     seed: int
     user: int
     run: str
     fraud: Callable[[], float]
+    ledger: Ledger
 
 
 @dataclass(frozen=True)
@@ -42,27 +45,37 @@ class Kind:
 
 def judging(now: Circumstances) -> Script:
     """Asks for judgments."""
-    for request in judgment_requests.background_stream(now.seed, now.user):
-        if request.expected == judgment_requests.ACCEPTED:
-            yield replace(request, expected=frozenset({200}), declines=judgment_requests.model_failed)
-        else:
-            yield request
+    for request in judgment_requests.background_stream(now.seed, now.user):  # noqa: UP028 - takes no answers
+        yield request
 
 
 def paying(now: Circumstances) -> Script:
     """Has payments evaluated and says later what they were."""
     for case in fds_requests.background_stream(now.seed, now.user, run=now.run, fraud=now.fraud):
+        if case.truth is not None:
+            now.ledger.note(case.transaction_id, case.truth)
         answer = yield case.request
         feedback = case.feedback()
         if answer.status == 200 and feedback is not None:
             yield feedback
 
 
+def running_workflows(now: Circumstances) -> Script:
+    """Starts workflows and looks at them."""
+    yield from workflow_requests.script(now.seed, now.user)
+
+
+def reviewing(now: Circumstances) -> Script:
+    """Reviews what is held."""
+    yield from review_requests.script(now.ledger, now.user)
+
+
 # A judgment by the simulated language model takes a second or two; everything else must be quick.
-KINDS: tuple[Kind, ...] = (
-    Kind("judge", "judgment", 20, 3.0, judging),
-    Kind("payer", "fds", 15, 1.0, paying, shop=True),
-)
+JUDGE = Kind("judge", "judgment", 20, 3.0, judging)
+PAYER = Kind("payer", "fds", 15, 1.0, paying, shop=True)
+OPERATOR = Kind("operator", "workflow", 10, 1.0, running_workflows)
+REVIEWER = Kind("reviewer", "admin", 5, 1.0, reviewing)
+KINDS: tuple[Kind, ...] = (JUDGE, PAYER, OPERATOR, REVIEWER)
 
 
 def taking_part(kinds: Iterable[Kind], services: Iterable[str], *, shop_only: bool) -> dict[Kind, float]:

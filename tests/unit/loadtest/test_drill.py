@@ -33,13 +33,14 @@ class Service(httpx.AsyncBaseTransport):
         """Answer after the set time; status 0 stands for a broken connection."""
         self.times.append(time.monotonic())
         self.bodies.append(request.content)
+        number = len(self.times)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         try:
             await asyncio.sleep(self.seconds)
         finally:
             self.open -= 1
-        status = self.answer(len(self.times))
+        status = self.answer(number)
         if status == 0:
             raise httpx.ConnectError("refused")
         return httpx.Response(status)

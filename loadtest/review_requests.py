@@ -1,0 +1,73 @@
+"""A reviewer's work: takes the longest waiting cases and says what they are."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Literal
+
+from loadtest.request import Answer, Request, Script
+
+Verdict = Literal["fraud", "legitimate"]
+
+REVIEWERS = ("reviewer-kim", "reviewer-lee", "reviewer-park", "reviewer-choi")
+QUEUE = "/api/v1/admin/queue?limit=10"
+REVIEWS = "/api/v1/admin/reviews"
+STATS = "/api/v1/admin/stats"
+AT_ONCE = 5  # of a page: others work on the same queue, and a page grows old
+REMEMBERED = 20_000
+HIDING = frozenset({"A1", "A2", "T1", "XX"})  # what geolocation gives for proxies and unknown places
+OLD_DAYS = 60
+
+
+class Ledger:
+    """What payments really are, noted by who made them; the oldest are forgotten."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._truth: OrderedDict[str, Verdict] = OrderedDict()
+        self._remembered = remembered
+
+    def note(self, transaction_id: str, truth: Verdict) -> None:
+        """Remember the truth about a payment."""
+        self._truth[transaction_id] = truth
+        while len(self._truth) > self._remembered:
+            self._truth.popitem(last=False)
+
+    def truth(self, transaction_id: str) -> Verdict | None:
+        """What the payment is, None if somebody else made it."""
+        return self._truth.get(transaction_id)
+
+
+def script(ledger: Ledger, user: int = 0) -> Script:
+    """Requests without end for one reviewer: a page of the queue, then verdicts; figures if none wait."""
+    headers = {"X-Reviewer": REVIEWERS[user % len(REVIEWERS)]}
+    while True:
+        page = yield Request(QUEUE, None, name="admin queue", method="GET", headers=headers)
+        cases = _cases(page)
+        for case in cases[:AT_ONCE]:
+            transaction = str(case.get("transaction_id"))
+            facts = case.get("facts")
+            verdict = ledger.truth(transaction) or guess(facts if isinstance(facts, dict) else {})
+            yield Request(
+                REVIEWS,
+                {"transaction_id": transaction, "verdict": verdict, "note": "seen with the customer's bank"},
+                name="admin review",
+                expected=frozenset({200, 201, 409}),  # 409: another reviewer was faster
+                headers=headers,
+            )
+        if not cases:
+            yield Request(STATS, None, name="admin stats", method="GET", headers=headers)
+
+
+def guess(facts: Mapping[str, object]) -> Verdict:
+    """What a payment of somebody else probably is, by what a reviewer sees of it."""
+    country, shipping, billing = (facts.get(f"{name}country") for name in ("", "shipping_", "billing_"))
+    age = facts.get("account_age_days")
+    young = isinstance(age, int) and age < OLD_DAYS
+    foreign = country is not None and country != billing
+    sent_away = shipping is not None and shipping != billing
+    hidden = country in HIDING
+    return "fraud" if hidden or (foreign and (young or sent_away)) or (sent_away and young) else "legitimate"
+
+
+def _cases(page: Answer) -> list[Mapping[str, object]]:
+    found = page.value("cases")
+    return [case for case in found if isinstance(case, dict)] if isinstance(found, list) else []

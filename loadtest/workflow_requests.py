@@ -1,0 +1,59 @@
+"""Seeded instances of workflow: every tenant and workflow, started, and looked at while they run."""
+
+import itertools
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from loadtest.judgment_requests import TENANTS, WORKFLOWS, Input
+from loadtest.request import Request, Script
+
+START = "/api/v1/workflows/{}/instances"
+INSTANCES = "/api/v1/instances"
+LOOKED_AT = 5  # starts back: by then the instance has come some way
+INVALID_SHARE = 0.03
+
+
+def _order(choose: random.Random) -> Input:
+    return {**WORKFLOWS["credit-check"](choose), **WORKFLOWS["shipment-release"](choose)}
+
+
+STARTS: Mapping[str, Callable[[random.Random], Input]] = {
+    "order-to-cash": _order,
+    "supplier-onboarding": WORKFLOWS["invoice-approval"],
+    "defect-triage": WORKFLOWS["quality-inspection"],
+}
+
+_INVALID: tuple[tuple[str, object, int], ...] = (
+    ("wish-granting", {"tenant_id": "acme"}, 404),
+    ("order-to-cash", {"tenant_id": "umbrella"}, 404),
+    ("order-to-cash", {"tenant_id": "acme", "input": {"score": "very good"}}, 422),
+    ("defect-triage", {"tenant_id": "acme", "input": {"colour": "blue"}}, 422),
+    ("defect-triage", ["not", "an", "object"], 422),
+)
+
+
+def script(seed: int, user: int = 0) -> Script:
+    """Requests without end for one user: starts, a look at an earlier instance, now and then a list."""
+    choose = random.Random(f"workflow-{seed}-{user}")
+    started: deque[str] = deque(maxlen=LOOKED_AT)
+    for number in itertools.count(1):
+        if choose.random() < INVALID_SHARE:
+            yield _invalid(choose)
+        workflow = choose.choice(tuple(STARTS))
+        body = {"tenant_id": choose.choice(TENANTS), "input": STARTS[workflow](choose)}
+        answer = yield Request(
+            START.format(workflow), body, name="workflow start", expected=frozenset({200, 202})
+        )
+        if instance := answer.text("instance_id"):
+            started.append(instance)
+        if started and number % 2 == 0:
+            yield Request(f"{INSTANCES}/{started[0]}", None, name="workflow instance", method="GET")
+        if number % 10 == 0:
+            path = f"{INSTANCES}?workflow_id={workflow}&limit=20"
+            yield Request(path, None, name="workflow list", method="GET")
+
+
+def _invalid(choose: random.Random) -> Request:
+    workflow, body, status = choose.choice(_INVALID)
+    return Request(START.format(workflow), body, name="workflow invalid", expected=frozenset({status}))
