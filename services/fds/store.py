@@ -69,6 +69,7 @@ def connect(database_url: str) -> AsyncEngine:
         pool_timeout=CALL_SECONDS,
         pool_pre_ping=True,  # a restart of PostgreSQL costs a reconnect, not a failed payment
         pool_recycle=1800,
+        hide_parameters=True,
         connect_args={"timeout": CALL_SECONDS, "command_timeout": PREPARE_SECONDS},
     )
 
