@@ -1,6 +1,7 @@
 """The whole service on a real PostgreSQL and a fake fds: requests in, signals out."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -109,7 +110,9 @@ class Rig(Observed):
 async def until(check: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
     """Wait for a condition of the running service."""
     async with asyncio.timeout(seconds):
-        while not await check():
+        for _ in itertools.count():
+            if await check():
+                return
             await asyncio.sleep(0.01)
 
 
