@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sentry_sdk
@@ -153,9 +153,12 @@ class SentryReporter:
 
         return self._safely(begin) or NoTransaction()
 
-    def request(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def request(self) -> Iterator[None]:
         """See telemetry.sentry.Reporter."""
-        return sentry_sdk.isolation_scope()
+        with sentry_sdk.isolation_scope() as scope:
+            scope.clear_breadcrumbs()  # the fork begins with those of the process
+            yield
 
     def close(self, timeout_seconds: float) -> None:
         """See telemetry.sentry.Reporter."""
@@ -165,6 +168,7 @@ class SentryReporter:
         if client.transport is self._transport:
             client.close(timeout=0.0)
             sentry_sdk.get_global_scope().set_client(None)
+            sentry_sdk.get_isolation_scope().clear()
 
     def _capture(
         self,

@@ -176,17 +176,20 @@ def _pauses(status: int, headers: Mapping[str, str], now: float) -> dict[str, fl
     """Until when which category is to be held back, "" being all; as Sentry's two headers say it."""
     limits = headers.get("x-sentry-rate-limits", "")
     if not limits:
-        return {"": now + _seconds(headers.get("retry-after", ""))} if status == 429 else {}
+        seconds = _seconds(headers.get("retry-after", ""))
+        return {"": now + (_DEFAULT_PAUSE if seconds is None else seconds)} if status == 429 else {}
     found: dict[str, float] = {}
     for limit in limits.split(",")[:20]:
-        seconds, _, rest = limit.strip().partition(":")
-        for category in rest.partition(":")[0].split(";")[:20]:
-            found[category] = now + _seconds(seconds)
+        text, _, rest = limit.strip().partition(":")
+        seconds = _seconds(text)
+        if seconds is not None:
+            categories = rest.partition(":")[0].split(";")[:20]
+            found.update(dict.fromkeys(categories, now + seconds))
     return {name: until for name, until in found.items() if name in ("", *_CATEGORY.values())}
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str) -> float | None:
     try:
         return min(_LONGEST_PAUSE, max(0.0, float(text)))
-    except ValueError:
-        return _DEFAULT_PAUSE
+    except ValueError:  # a date, or nonsense
+        return None
