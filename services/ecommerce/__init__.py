@@ -1,0 +1,1 @@
+"""The shop: catalogue, users, carts, orders and payments; every payment asks fds first."""
