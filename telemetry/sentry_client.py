@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from telemetry.metrics import Metrics
 
 BURST: Final = 50
-PER_SECOND: Final = 10.0
+PER_SECOND: Final = 2.0
 """Events of one process: a service that fails at every request must not pay for each with a report
-(about a millisecond), and nobody reads the eleventh of a second."""
+(about a millisecond, and ten of the inbox's), and nobody reads the hundredth of a minute."""
 
 TAGS: Final[tuple[str, ...]] = ("engine", "transaction_id", "payment_method")
 _BOUND_TAGS: Final[tuple[str, ...]] = ("request_id", "tenant_id")
