@@ -70,6 +70,8 @@ class Headers:
         return address or ("", None)
 
     def _carry(self, name: str, value: str) -> None:
+        if name == "tracestate" and mask_text(value) != value:
+            return  # stored beside every span, and passed on: a caller's secret ends here
         if self.carrier is None:
             self.carrier = {}
         before = self.carrier.get(name)
