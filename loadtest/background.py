@@ -19,6 +19,7 @@ from loadtest import kinds
 from loadtest.fds_requests import FEEDBACK, FRAUD_SHARE
 from loadtest.request import Request
 from loadtest.review_requests import Ledger
+from loadtest.shop_requests import BACKGROUND_ACCOUNTS
 from loadtest.targets import RefusedTrafficError, Targets
 from loadtest.users import PlainUser
 
@@ -44,7 +45,14 @@ class _QuietUser(PlainUser):
 
     def on_start(self) -> None:
         """Begin this user's own script."""
-        now = kinds.Circumstances(_seed(), next(self.numbers), self.began, lambda: FRAUD_SHARE, self.ledger)
+        now = kinds.Circumstances(
+            _seed(),
+            next(self.numbers),
+            self.began,
+            lambda: FRAUD_SHARE,
+            self.ledger,
+            BACKGROUND_ACCOUNTS,
+        )
         self._script = self.kind.script(now)
         self._request: Request = next(self._script)
 
@@ -70,6 +78,12 @@ class FdsUser(_QuietUser):
     """Has payments evaluated and says later what they were."""
 
     kind, numbers = kinds.PAYER, itertools.count()
+
+
+class ShopperUser(_QuietUser):
+    """Visits the shop."""
+
+    kind, numbers = kinds.SHOPPER, itertools.count()
 
 
 class WorkflowUser(_QuietUser):

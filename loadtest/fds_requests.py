@@ -86,7 +86,7 @@ def _payments(seed: int, user: int, *, run: str, now: Clock, fraud_share: Share)
     number = 0
     while True:
         fraud = choose.random() < fraud_share()
-        ordinary = _unusual if choose.random() < UNUSUAL_SHARE else _legitimate
+        ordinary = _unusual if choose.random() < UNUSUAL_SHARE else legitimate
         make = choose.choice(patterns) if fraud else ordinary
         first = make(choose)
         # Card testing comes in bursts of one card, and a quarter as often, so that its share stays.
@@ -124,7 +124,8 @@ def _person(choose: random.Random, *, device: float = 0.96) -> Body:
     return body
 
 
-def _legitimate(choose: random.Random) -> Body:
+def legitimate(choose: random.Random) -> Body:
+    """An ordinary payment of an ordinary customer."""
     new = choose.random() < 0.08
     return {
         **_person(choose),
@@ -140,7 +141,7 @@ def _legitimate(choose: random.Random) -> Body:
 def _unusual(choose: random.Random) -> Body:
     """A good customer who spends far more than usual, now and then on a gift abroad."""
     return {
-        **_legitimate(choose),
+        **legitimate(choose),
         **_person(choose, device=1.0),
         "amount": float(choose.randrange(500_000, 3_000_000)),
         "country": "KR",
@@ -207,7 +208,7 @@ def _known_threat(choose: random.Random) -> Body:
             {"email_domain": "throwaway.example"},
         )
     )
-    return {**_legitimate(choose), **entry}
+    return {**legitimate(choose), **entry}
 
 
 FRAUD: Mapping[str, Callable[[random.Random], Body]] = {
@@ -216,7 +217,7 @@ FRAUD: Mapping[str, Callable[[random.Random], Body]] = {
     "reshipping": _reshipping,
     "new_account": _new_account,
     "known_threat": _known_threat,
-    "account_takeover_quiet": _legitimate,  # a thief who behaves: nothing but the label tells
+    "account_takeover_quiet": legitimate,  # a thief who behaves: nothing but the label tells
 }
 
 _VALID: Body = {"transaction_id": "invalid-1", "user_id": "user-1", "amount": 10_000.0}

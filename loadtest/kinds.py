@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from loadtest import fds_requests, judgment_requests, review_requests, workflow_requests
+from loadtest import fds_requests, judgment_requests, review_requests, shop_requests, workflow_requests
 from loadtest.request import Script
 from loadtest.review_requests import Ledger
 
@@ -13,7 +13,8 @@ class Circumstances:
     """What a script depends on: same values, same requests (but for what the services answer).
 
     `run` makes ids differ from those of an earlier run; `fraud` gives the share of fraud at the moment;
-    in `ledger` payers note what their payments are, and reviewers look it up.
+    in `ledger` payers note what their payments are, and reviewers look it up; `accounts` are the demo users
+    of the shop that nobody else uses at the same time.
     """
 
     seed: int
@@ -21,6 +22,7 @@ class Circumstances:
     run: str
     fraud: Callable[[], float]
     ledger: Ledger
+    accounts: range = shop_requests.LOAD_ACCOUNTS
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ def paying(now: Circumstances) -> Script:
             yield feedback
 
 
+def shopping(now: Circumstances) -> Script:
+    """Visits the shop."""
+    yield from shop_requests.script(
+        now.seed, now.user, run=now.run, fraud=now.fraud, ledger=now.ledger, accounts=now.accounts
+    )
+
+
 def running_workflows(now: Circumstances) -> Script:
     """Starts workflows and looks at them."""
     yield from workflow_requests.script(now.seed, now.user)
@@ -75,15 +84,18 @@ JUDGE = Kind("judge", "judgment", 20, 3.0, judging)
 PAYER = Kind("payer", "fds", 15, 1.0, paying, shop=True)
 OPERATOR = Kind("operator", "workflow", 10, 1.0, running_workflows)
 REVIEWER = Kind("reviewer", "admin", 5, 1.0, reviewing)
-KINDS: tuple[Kind, ...] = (JUDGE, PAYER, OPERATOR, REVIEWER)
+SHOPPER = Kind("shopper", "ecommerce", 50, 1.5, shopping, shop=True)
+KINDS: tuple[Kind, ...] = (SHOPPER, JUDGE, PAYER, OPERATOR, REVIEWER)
 
 
 def taking_part(kinds: Iterable[Kind], services: Iterable[str], *, shop_only: bool) -> dict[Kind, float]:
     """Each kind whose service is there, with its part of the rate (the parts make 1).
 
-    With `shop_only` only the shop's, so that CPU time can be counted per order.
+    With `shop_only` one kind of the shop alone, so that CPU time can be counted per order.
     """
     known = set(services)
     chosen = [kind for kind in kinds if kind.service in known and (kind.shop or not shop_only)]
+    if shop_only:
+        chosen = chosen[:1]
     total = sum(kind.share for kind in chosen)
     return {kind: kind.share / total for kind in chosen}

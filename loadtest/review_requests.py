@@ -16,6 +16,7 @@ AT_ONCE = 5  # of a page: others work on the same queue, and a page grows old
 REMEMBERED = 20_000
 HIDING = frozenset({"A1", "A2", "T1", "XX"})  # what geolocation gives for proxies and unknown places
 OLD_DAYS = 60
+LIKENESS = ("items_count", "payment_method", "country", "shipping_country", "billing_country")
 
 
 class Ledger:
@@ -31,9 +32,20 @@ class Ledger:
         while len(self._truth) > self._remembered:
             self._truth.popitem(last=False)
 
-    def truth(self, transaction_id: str) -> Verdict | None:
+    def note_facts(self, facts: Mapping[str, object], truth: Verdict) -> None:
+        """The same for a payment whose id at fds only the shop knows."""
+        self.note(_likeness(facts), truth)
+
+    def truth(self, transaction_id: str, facts: Mapping[str, object] | None = None) -> Verdict | None:
         """What the payment is, None if somebody else made it."""
-        return self._truth.get(transaction_id)
+        return self._truth.get(transaction_id) or self._truth.get(_likeness(facts or {}))
+
+
+def _likeness(facts: Mapping[str, object]) -> str:
+    """A payment by what is seen of it: two that are alike in all of this are rare enough."""
+    amount = facts.get("amount")
+    known = float(amount) if isinstance(amount, int | float) else None
+    return repr((known, *(facts.get(name) for name in LIKENESS)))
 
 
 def script(ledger: Ledger, user: int = 0) -> Script:
@@ -45,7 +57,8 @@ def script(ledger: Ledger, user: int = 0) -> Script:
         for case in cases[:AT_ONCE]:
             transaction = str(case.get("transaction_id"))
             facts = case.get("facts")
-            verdict = ledger.truth(transaction) or guess(facts if isinstance(facts, dict) else {})
+            seen = facts if isinstance(facts, dict) else {}
+            verdict = ledger.truth(transaction, seen) or guess(seen)
             yield Request(
                 REVIEWS,
                 {"transaction_id": transaction, "verdict": verdict, "note": "seen with the customer's bank"},

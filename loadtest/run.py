@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RefusedTrafficError as error:
         tell("refused", {"text": str(error)})
         return 2
+    del sys.argv[1:]  # the page of Locust reads them too, and knows none of ours
     from loadtest.engine import Engine  # noqa: PLC0415 - gevent patches the process; only a run needs that
 
     tell("plan", plan.as_dict())

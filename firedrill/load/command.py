@@ -87,13 +87,13 @@ def run(stack: RunningStack, asked: Asked, *, project: Path, reports: Path, stre
         raise EnvironmentProblem(
             "there is nothing to send load to", "no service with traffic runs", "firedrill status"
         )
-    meter = PrometheusMeter(Prometheus(stack.url("prometheus"), http=open_http()), started=stack.started)
-    folder = _folder(reports, asked.shape)
-    heard = Heard()
+    folder, heard = _folder(reports, asked.shape), Heard()
     with (
+        open_http() as http,
         Generator(asked.arguments(folder), project=project, urls=urls) as generator,
         ending(generator, heard),
     ):
+        meter = PrometheusMeter(Prometheus(stack.url("prometheus"), http=http), started=stack.started)
         _listen(generator, heard, meter, stream, folder)
     if heard.interrupted or heard.result is None:
         return INTERRUPTED

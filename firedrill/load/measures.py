@@ -18,8 +18,8 @@ FDS_BUCKETS = "fds_evaluation_duration_seconds_bucket"
 _NOT_PAGES = 'endpoint!~"/health.*|/metrics|/faults.*"'
 SHOP = f"ecommerce_http_request_duration_seconds_bucket{{{_NOT_PAGES}}}"
 NO_SHOP = f'http_request_duration_seconds_bucket{{job="fds-service",{_NOT_PAGES}}}'
-SHOP_PAYMENTS = 'ecommerce_payments_total{status=~"completed|failed"}'
-SHOP_ORDERS = 'ecommerce_payments_total{status="completed"}'
+SHOP_PAYMENTS = 'ecommerce_transactions_total{status!="error"}'  # check-outs that were decided
+SHOP_ORDERS = 'ecommerce_transactions_total{status=~"completed|pending"}'  # of them, those that made an order
 NO_SHOP_PAYMENTS = "fds_evaluations_total"
 SHOP_PROCESSES = frozenset({"ecommerce", "fds", "ml", "admin", "redis"})
 
@@ -65,7 +65,7 @@ class PrometheusMeter:
         return self._increase(SHOP_PAYMENTS if self.shop else NO_SHOP_PAYMENTS, at, window)
 
     def orders(self, *, at: float, window: float) -> float | None:
-        """Orders paid; without the shop, evaluations."""
+        """Orders accepted; without the shop, evaluations."""
         return self._increase(SHOP_ORDERS if self.shop else NO_SHOP_PAYMENTS, at, window)
 
     def processors(self, *, at: float, window: float) -> Processors:
