@@ -1,6 +1,7 @@
 """Traces out of Jaeger and Tempo, in one form."""
 
 import base64
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -71,20 +72,30 @@ class Jaeger(Backend):
             raise
         return _of_spans(trace_id, list(_jaeger_spans(data[0]))) if data else None
 
+    def text_of(self, trace_id: str) -> str:
+        """The stored trace as one text, for searching; empty when it is not (yet) there."""
+        return _text_of(self, f"/api/traces/{trace_id}")
+
+    def recent_text(self, service: str, *, start: float, end: float, limit: int) -> str:
+        """The same traces as `recent`, as one text."""
+        return json.dumps(self._recent(service, start, end, limit), ensure_ascii=False)
+
     def recent(self, service: str, *, start: float, end: float, limit: int = 5) -> tuple[Trace, ...]:
         """Up to `limit` traces of a service between two unix seconds."""
+        return tuple(
+            trace
+            for one in self._recent(service, start, end, limit)
+            if (trace := _of_spans(one["traceID"], list(_jaeger_spans(one)))) is not None
+        )
+
+    def _recent(self, service: str, start: float, end: float, limit: int) -> list[Any]:
         params: Params = {
             "service": service,
             "start": int(start * 1e6),
             "end": int(end * 1e6),
             "limit": limit,
         }
-        data = self.get("/api/traces", params).get("data") or ()
-        return tuple(
-            trace
-            for one in data
-            if (trace := _of_spans(one["traceID"], list(_jaeger_spans(one)))) is not None
-        )
+        return list(self.get("/api/traces", params).get("data") or ())
 
 
 class Tempo(Backend):
@@ -102,6 +113,19 @@ class Tempo(Backend):
                 return None
             raise
         return _of_spans(trace_id, list(_otlp_spans(trace_id, body.get("trace") or {})))
+
+    def text_of(self, trace_id: str) -> str:
+        """The stored trace as one text, for searching; empty when it is not (yet) there."""
+        return _text_of(self, f"/api/v2/traces/{trace_id}")
+
+
+def _text_of(backend: Backend, path: str) -> str:
+    try:
+        return json.dumps(backend.get(path, headers={"Accept": "application/json"}), ensure_ascii=False)
+    except Refused as refusal:
+        if refusal.status == _NOT_FOUND:
+            return ""
+        raise
 
 
 def _of_spans(trace_id: str, spans: list[Span]) -> Trace | None:

@@ -16,11 +16,15 @@ class Seen:
 
 @dataclass(frozen=True)
 class Missing:
-    """The attempt did not find it: what is missing, by which query or address, and what to do."""
+    """The attempt did not find it: what is missing, by which query or address, and what to do.
+
+    `final` means that no later attempt can find it: the check fails at once.
+    """
 
     what: str
     query: str = ""
     todo: str = ""
+    final: bool = False
 
 
 Attempt = Callable[[], Seen | Missing]

@@ -1,14 +1,18 @@
 """Which checks a running stack gets, and what is not checked."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
 
 from firedrill.clients import Alertmanager, Backend, Jaeger, Loki, Prometheus, Tempo, TraceBackend
-from firedrill.verify import platform, services
+from firedrill.verify import places, platform, services
+from firedrill.verify.canaries import Canaries, Target
 from firedrill.verify.check import Check, NotChecked
-from firedrill.verify.probes import Probe, load_plans
+from firedrill.verify.declared import ProbePlan, load_plans
+from firedrill.verify.logfiles import DockerLogs, LocalLogFiles, LogFiles
+from firedrill.verify.probes import Probe
 from firedrill.verify.seams import RunningStack
 
 _NOT_STARTED = {
@@ -45,8 +49,40 @@ def make_plan(stack: RunningStack, *, http: httpx.Client, since: float) -> Plan:
             checks += services.checks_of(probe, backends, since=since)
     checks += _alerting(stack, backends.prometheus, http)
     checks += _grafana(stack, http)
+    checks += places.checks_of(
+        make_canaries(stack, plans, http=http), make_places(stack, http=http), http=http
+    )
     silent = stack.started - {one.service for one in targets} - plans.keys()
     return Plan(tuple(checks), probes, _not_checked(stack, plans.keys() - stack.started, silent))
+
+
+def make_canaries(stack: RunningStack, plans: Mapping[str, ProbePlan], *, http: httpx.Client) -> Canaries:
+    """The canaries for every started service that is a slice with an application."""
+    names = sorted(path.parent.name for path in (stack.root / "services").glob("*/app.py"))
+    targets = [
+        Target(name, stack.url(name), plans[name].canaries if name in plans else ())
+        for name in names
+        if name in stack.started
+    ]
+    return Canaries(targets, http=http)
+
+
+def make_places(stack: RunningStack, *, http: httpx.Client) -> places.Places:
+    """The started backends, and the log files as they are now."""
+    started, files = stack.started, _log_files(stack)
+    return places.Places(
+        loki=Loki(stack.url("loki"), http=http) if "loki" in started else None,
+        jaeger=Jaeger(stack.url("jaeger"), http=http) if "jaeger" in started else None,
+        tempo=Tempo(stack.url("tempo"), http=http) if "tempo" in started else None,
+        inbox=Backend("the inbox", stack.url("inbox"), http=http) if "inbox" in started else None,
+        files=files,
+    )
+
+
+def _log_files(stack: RunningStack) -> LogFiles:
+    if stack.runtime == "docker":
+        return DockerLogs(stack.root / "docker-compose.yml")
+    return LocalLogFiles([stack.state_folder / "logs", stack.state_folder / "data/service-logs"])
 
 
 def _backends(stack: RunningStack, http: httpx.Client) -> services.Backends:

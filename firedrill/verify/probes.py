@@ -1,46 +1,21 @@
-"""What a slice declares about itself in services/<name>/probe.yml, and the one request sent to it."""
+"""The one request that verify sends to a service, with those that prepare it."""
 
 import json
+import re
 import secrets
 import shlex
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
-from firedrill.errors import TopologyError
 from firedrill.verify.check import Missing, Seen
+from firedrill.verify.declared import ProbePlan, Request
 
-# Replaced in each request, so that no cache answers it: a number from 1000 to 1100, or twelve hex digits.
-NUMBER, NONCE = '"{number}"', "{nonce}"
-
-
-@dataclass(frozen=True)
-class ExemplarWish:
-    """Where an exemplar must be: the probe's own (`exact`), or any fresh one that opens its trace."""
-
-    query: str
-    exact: bool
-
-
-@dataclass(frozen=True)
-class ProbePlan:
-    """The declared facts of one slice, out of its probe.yml."""
-
-    service: str
-    job: str
-    method: str
-    path: str
-    body: str
-    moving: tuple[str, ...]
-    present: tuple[str, ...]
-    messages: tuple[str, ...]
-    spans: tuple[str, ...]
-    exemplar: ExemplarWish | None
+AGENT = "firedrill-verify"
+_SLOT = re.compile(r"\"\{(\w+)\}\"|\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -52,48 +27,41 @@ class ProbeAnswer:
     text: str
 
 
-def load_plans(root: Path) -> dict[str, ProbePlan]:
-    """The plan of every slice that has one, by service name; raises TopologyError on a bad file."""
-    return {path.parent.name: load_plan(path) for path in sorted((root / "services").glob("*/probe.yml"))}
+def filled(text: str, values: Mapping[str, Any], *, is_json: bool = False) -> str:
+    """`text` with its placeholders replaced by `values`; names that are not known stay.
+
+    In JSON a placeholder alone between quotes is replaced by the value's own JSON; elsewhere by its text.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        whole, inner = match[1], match[2]
+        name = whole or inner
+        if name not in values:
+            return match[0]
+        value = values[name]
+        if whole:
+            return json.dumps(value) if is_json else f'"{value}"'
+        return json.dumps(str(value))[1:-1] if is_json else str(value)
+
+    return _SLOT.sub(replace, text)
 
 
-def load_plan(path: Path) -> ProbePlan:
-    """One slice's plan; raises TopologyError when the file cannot be read or lacks a key."""
-    try:
-        return _plan(path.parent.name, yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise TopologyError(
-            f"{path} cannot be used", why, "compare it with another slice's probe.yml"
-        ) from error
-
-
-def _plan(service: str, data: Mapping[str, Any]) -> ProbePlan:
-    request, metrics, exemplar = data["request"], data["metrics"], data.get("exemplar")
-    return ProbePlan(
-        service=service,
-        job=str(data["job"]),
-        method=str(request.get("method", "GET")),
-        path=str(request["path"]),
-        body=json.dumps(request["body"]) if "body" in request else "",
-        moving=tuple(metrics["moving"]),
-        present=tuple(metrics.get("present", ())),
-        messages=tuple(data["logs"]),
-        spans=tuple(data["spans"]),
-        exemplar=ExemplarWish(exemplar["query"], bool(exemplar.get("exact", False))) if exemplar else None,
-    )
+def fresh_values() -> dict[str, Any]:
+    """A number from 1000 to 1100 and a nonce: each request is another one, so that no cache answers it."""
+    return {"number": 1000 + secrets.randbelow(10_000_000) / 100_000, "nonce": secrets.token_hex(6)}
 
 
 class Probe:
     """The one request that verify sends to a service; sent again only while nothing has answered.
 
-    It carries a `traceparent` with the sampled flag, so that its trace is kept at any sample rate.
+    It carries a `traceparent` with the sampled flag, so that its trace is kept at any sample rate. The
+    requests that prepare it have traces of their own.
     """
 
     def __init__(self, plan: ProbePlan, base_url: str, *, http: httpx.Client) -> None:
         self.plan, self._http = plan, http
-        self.url = base_url.rstrip("/") + plan.path
-        self.sent_trace_id = ""
+        self._base = base_url.rstrip("/")
+        self.sent_trace_id = self.sent_span_id = ""
         self._answer: ProbeAnswer | None = None
         self._lock = threading.Lock()
 
@@ -106,43 +74,79 @@ class Probe:
         """Send the request unless it was answered, and judge the answer."""
         with self._lock:
             if self._answer is None:
-                failure = self._send()
+                failure = self._send_all()
                 if failure is not None:
                     return failure
             answer = self._answer
-        assert answer is not None  # _send left it or returned a failure
+        assert answer is not None  # _send_all left it or returned a failure
         if answer.trace_id != self.sent_trace_id:
             what = f"the answer's X-Trace-Id is {answer.trace_id or 'absent'}, sent was {self.sent_trace_id}"
             return Missing(what, self.curl(), "look at the tracing settings (OTEL_*) of the service")
         return Seen(f"HTTP {answer.status}, trace {answer.trace_id}")
 
-    def _send(self) -> Missing | None:
-        self.sent_trace_id = secrets.token_hex(16)
-        plan, headers = self.plan, self._headers()
-        try:
-            reply = self._http.request(
-                plan.method, self.url, content=self._body() or None, headers=headers, timeout=10.0
-            )
-        except httpx.HTTPError as error:
-            what = f"{plan.service} does not answer at {self.url}: {error or type(error).__name__}"
-            return Missing(what, self.curl(), f"see `firedrill logs {plan.service}`")
-        if not reply.is_success:
-            what = f"{plan.service} answered HTTP {reply.status_code}: {reply.text[:300]}"
-            return Missing(what, self.curl(), f"see `firedrill logs {plan.service}`")
+    def _send_all(self) -> Missing | None:
+        values = fresh_values()
+        for step in self.plan.prepare:
+            reply = self._send(step, values, {})
+            if isinstance(reply, Missing):
+                return reply
+            kept = _kept(reply, step)
+            if isinstance(kept, Missing):
+                return kept
+            values |= kept
+        self.sent_trace_id, self.sent_span_id = secrets.token_hex(16), secrets.token_hex(8)
+        parent = {"traceparent": f"00-{self.sent_trace_id}-{self.sent_span_id}-01"}
+        reply = self._send(self.plan.request, values, parent)
+        if isinstance(reply, Missing):
+            return reply
         self._answer = ProbeAnswer(reply.status_code, reply.headers.get("x-trace-id", ""), reply.text)
         return None
 
-    def _headers(self) -> dict[str, str]:
-        parent = f"00-{self.sent_trace_id}-{secrets.token_hex(8)}-01"
-        return {"traceparent": parent, "content-type": "application/json", "user-agent": "firedrill-verify"}
-
-    def _body(self) -> str:
-        number = 1000 + secrets.randbelow(10_000_000) / 100_000
-        return self.plan.body.replace(NUMBER, str(number)).replace(NONCE, secrets.token_hex(6))
+    def _send(
+        self, request: Request, values: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> httpx.Response | Missing:
+        service = self.plan.service
+        url = self._base + filled(request.path, values)
+        own = {name: filled(value, values) for name, value in request.headers.items()}
+        body = filled(request.body, values, is_json=True)
+        try:
+            reply = self._http.request(
+                request.method,
+                url,
+                content=body or None,
+                headers={"content-type": "application/json", "user-agent": AGENT, **headers, **own},
+                timeout=10.0,
+            )
+        except httpx.HTTPError as error:
+            what = f"{service} does not answer at {url}: {error or type(error).__name__}"
+            return Missing(what, self.curl(), f"see `firedrill logs {service}`")
+        if reply.is_success:
+            return reply
+        what = f"{service} answered HTTP {reply.status_code} to {request.method} {url}: {reply.text[:300]}"
+        return Missing(what, self.curl(), f"see `firedrill logs {service}`")
 
     def curl(self) -> str:
-        """A command line that repeats the request."""
-        body = (
-            f" -H 'content-type: application/json' -d {shlex.quote(self._body())}" if self.plan.body else ""
-        )
-        return f"curl -i -X {self.plan.method} {self.url}{body}"
+        """A command line that repeats the request (without those that prepare it)."""
+        request, values = self.plan.request, fresh_values()
+        words = ["curl", "-i", "-X", request.method, self._base + filled(request.path, values)]
+        headers = {"content-type": "application/json"} if request.body else {}
+        for name, value in (headers | dict(request.headers)).items():
+            words += ["-H", f"{name}: {filled(value, values)}"]
+        if request.body:
+            words += ["-d", filled(request.body, values, is_json=True)]
+        return shlex.join(words)
+
+
+def _kept(reply: httpx.Response, step: Request) -> dict[str, Any] | Missing:
+    """The values of an answer that `step` wants to keep, by dotted path."""
+    kept = {}
+    for name, path in step.save.items():
+        try:
+            value: Any = reply.json()
+            for key in path.split("."):
+                value = value[int(key) if isinstance(value, list) else key]
+        except (ValueError, KeyError, IndexError, TypeError):
+            what = f"the answer to {step.method} {step.path} has no {path}: {reply.text[:300]}"
+            return Missing(what, todo="correct `prepare` in the slice's probe.yml")
+        kept[name] = value
+    return kept

@@ -92,7 +92,11 @@ class Runner:
             last = found
             progress.still_missing(check.name, found.what)
             # Nobody brings a held service back while we wait for the deadline.
-            return found if self.seconds() >= self._patience and self._not_up(check, HELD) else None
+            return (
+                found
+                if found.final or (self.seconds() >= self._patience and self._not_up(check, HELD))
+                else None
+            )
 
         try:
             found = poll_until(

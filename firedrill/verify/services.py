@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from firedrill.clients import Exemplar, Jaeger, LogLine, Loki, Prometheus, Trace, TraceBackend
+from firedrill.clients.http import Params
+from firedrill.verify import onetrace
 from firedrill.verify.check import Check, Missing, Seen
 from firedrill.verify.probes import Probe
 
@@ -37,9 +39,10 @@ def checks_of(probe: Probe, backends: Backends, *, since: float) -> list[Check]:
         checks.append(Check(f"{service}: logs", lambda: logs(probe, loki, since=since), needs))
     for name, backend in backends.traces.items():
         checks.append(_trace_check(probe, name, backend))
+    checks += onetrace.checks_of(probe, backends.traces, backends.loki, since=since)
     if (jaeger := backends.jaeger) is not None:
         needs = (service, "collector", "jaeger")
-        checks.append(Check(f"{service}: known to jaeger", lambda: known(probe, jaeger), needs))
+        checks.append(Check(f"{service}: known to jaeger", lambda: known(probe, jaeger, since=since), needs))
     if probe.plan.exemplar is not None and backends.traces:
         first, store = next(iter(backends.traces.items()))
         checks.append(
@@ -129,12 +132,19 @@ def trace(probe: Probe, backend: TraceBackend) -> Seen | Missing:
     return Seen(f"{len(stored.spans)} spans, {_length(stored)}")
 
 
-def known(probe: Probe, jaeger: Jaeger) -> Seen | Missing:
-    """Whether Jaeger lists the service."""
-    services = jaeger.services()
-    if probe.plan.service in services:
-        return Seen(f"one of {len(services)} services")
-    what = f"Jaeger lists {_listed(services) or 'no service'}, not {probe.plan.service}"
+def known(probe: Probe, jaeger: Jaeger, *, since: float) -> Seen | Missing:
+    """Whether Jaeger lists the service, and finds a trace of it that is newer than verify by its name."""
+    services, service = jaeger.services(), probe.plan.service
+    if service in services:
+        if jaeger.recent(service, start=since, end=time.time() + 5, limit=1):
+            return Seen(f"one of {len(services)} services, with a trace since verify began")
+        begin, end = int(since * 1e6), int((since + 60) * 1e6)
+        params: Params = {"service": service, "start": begin, "end": end, "limit": 1}
+        what = f"Jaeger lists {service}, but finds no trace of it since verify began"
+        return Missing(
+            what, f"curl -s '{jaeger.url('/api/traces', params)}'", "see `firedrill logs collector`"
+        )
+    what = f"Jaeger lists {_listed(services) or 'no service'}, not {service}"
     return Missing(what, f"curl -s {jaeger.url('/api/services')}", "see `firedrill logs collector`")
 
 

@@ -37,6 +37,7 @@ class World:
     """A stack and what its backends hold; change `phases` and the switches to break it."""
 
     root: Path
+    runtime: str = "local"
     pace: str = "demo"
     started: frozenset[str] = frozenset(
         [
@@ -66,6 +67,14 @@ class World:
     spans: tuple[str, ...] = ("POST /x", "judgment.execute", "judgment.rule_execution")
     requests: list[httpx.Request] = field(default_factory=list)
     traces: list[str] = field(default_factory=list)
+    more_spans: list[dict[str, object]] = field(default_factory=list)
+    leaks: set[str] = field(default_factory=set)
+    canaries: list[httpx.Request] = field(default_factory=list)
+
+    @property
+    def state_folder(self) -> Path:
+        """Holds the log files."""
+        return self.root / "state"
 
     def url(self, service: str, container_port: int | None = None) -> str:
         """An address that names the service."""
@@ -96,11 +105,37 @@ class World:
             "grafana": self._grafana,
         }
         plain = httpx.Response(200, json={"versionInfo": {"version": "0.34.2"}})
+        if request.url.path.startswith("/api/v1/messages"):
+            return self._inbox(request)
         if self.nonsense == service:
             return httpx.Response(200, json={"data": 7})
         return answers[service](request) if service in answers else plain
 
+    def told(self, place: str) -> list[str]:
+        """What the canary requests have left in a place: their markers, and all of it where it leaks."""
+        texts = []
+        for request in self.canaries:
+            path = request.url.path.removeprefix("/canary").strip("/")
+            agent = request.headers["user-agent"]
+            text = path or request.url.params.get("q") or (agent if "canary" in agent else "")
+            texts.append(text if place in self.leaks else text.split(" ")[0])
+        return texts
+
+    def _inbox(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/1"):
+            return httpx.Response(200, json={"id": 1, "raw": self.told("inbox")})
+        return httpx.Response(200, json={"messages": [{"id": 1}] if "inbox" in self.leaks else []})
+
     def _judgment(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/metrics":
+            return httpx.Response(200, text=" ".join(self.told("metrics")) if "metrics" in self.leaks else "")
+        if request.url.path.startswith("/canary"):
+            self.canaries.append(request)
+            file = self.state_folder / "data/service-logs/judgment.log"
+            if "/canary/" in request.url.path:
+                with file.open("a") as stream:
+                    stream.write(self.told("file")[-1] + "\n")
+            return httpx.Response(404, text=self.told("answer")[-1])
         self.requests.append(request)
         trace_id = request.headers["traceparent"].split("-")[1]
         if self.status == 200:
@@ -159,6 +194,13 @@ class World:
         }
 
     def _loki(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/labels"):
+            return httpx.Response(200, json={"data": ["service"]})
+        if "|~" in request.url.params["query"]:
+            found = self.told("loki") if self.runs("promtail") else []
+            lines = [[str(i), text, {}] for i, text in enumerate(found)]
+            streams = [{"stream": {"service": "judgment"}, "values": lines}]
+            return httpx.Response(200, json={"data": {"resultType": "streams", "result": streams}})
         stored = self.runs("promtail") and any(one in request.url.params["query"] for one in self.traces)
         values = [[str(i), json.dumps({"message": text}), {}] for i, text in enumerate(self.messages)]
         streams = [{"stream": {"service": "judgment"}, "values": values}] if stored else []
@@ -166,11 +208,16 @@ class World:
 
     def _stored(self, request: httpx.Request) -> str | None:
         wanted = request.url.path.rsplit("/", 1)[1]
+        if wanted == "traces":  # a search by service
+            return self.traces[-1] if self.traces and self.runs("collector") else None
         return wanted if wanted in self.traces and self.runs("collector") else None
 
     def _jaeger(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api/services":
             return httpx.Response(200, json={"data": ["judgment"] if self.runs("collector") else []})
+        own = {one.headers["traceparent"].split("-")[1] for one in self.canaries}
+        if request.url.path.rsplit("/", 1)[1] in own and self.runs("collector"):
+            return httpx.Response(200, json={"data": self.told("jaeger")})
         trace_id = self._stored(request)
         if trace_id is None:
             return httpx.Response(404, json={"errors": [{"code": 404, "msg": "trace not found"}]})
@@ -178,8 +225,8 @@ class World:
             {"traceID": trace_id, "spanID": str(i), "operationName": name, "startTime": i, "duration": 1,
              "processID": "p1"}
             for i, name in enumerate(self.spans)
-        ]  # fmt: skip
-        processes = {"p1": {"serviceName": "judgment"}}
+        ] + self.more_spans  # fmt: skip
+        processes = {"p1": {"serviceName": "judgment"}, "p2": {"serviceName": "fds"}}
         return httpx.Response(
             200, json={"data": [{"traceID": trace_id, "spans": spans, "processes": processes}]}
         )
@@ -199,6 +246,8 @@ def world(tmp_path: Path) -> World:
     slice_folder = tmp_path / "services/judgment"
     slice_folder.mkdir(parents=True)
     (slice_folder / "probe.yml").write_text(PROBE)
+    (slice_folder / "app.py").touch()
+    (tmp_path / "state/data/service-logs").mkdir(parents=True)
     (slice_folder / "alerts.yml").write_text(ALERTS)
     targets = tmp_path / "config/prometheus/targets"
     targets.mkdir(parents=True)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from firedrill.errors import TopologyError
 from firedrill.verify import verify
-from firedrill.verify.probes import load_plan
+from firedrill.verify.declared import load_plan
 
 
 class Result(NamedTuple):
@@ -94,7 +94,7 @@ def test_held_service_is_named(world: Any, service: str, checks: set[str]) -> No
 def test_only_the_broken_part_fails(world: Any) -> None:
     """Without Promtail the metrics and traces are still proven."""
     world.phases["promtail"] = state(world, "held")
-    assert run(world).failed.keys() == {"judgment: logs", "services run"}
+    assert run(world).failed.keys() == {"judgment: logs", "canaries: loki", "services run"}
 
 
 def test_restarting_service_is_waited_for(world: Any) -> None:
@@ -210,7 +210,7 @@ def test_answer_in_an_unknown_shape_is_a_failed_check(world: Any) -> None:
     """A backend that answers something else is a finding, not a traceback."""
     world.nonsense = "loki"
     failed = run(world).failed
-    assert failed.keys() == {"judgment: logs"}
+    assert failed.keys() == {"judgment: logs", "canaries: loki"}
     assert "a shape that verify does not know" in failed["judgment: logs"]["detail"]
 
 

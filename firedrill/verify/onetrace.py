@@ -1,0 +1,106 @@
+"""One request, one trace: spans and log lines of every service that it passes, under one trace id."""
+
+import shlex
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+from firedrill.clients import Loki, Span, Trace, TraceBackend
+from firedrill.verify.check import Attempt, Check, Missing, Seen
+from firedrill.verify.declared import TraceWish
+from firedrill.verify.probes import Probe
+
+_REDIS = ("redis", "valkey")
+
+
+def checks_of(
+    probe: Probe, stores: Mapping[str, TraceBackend], loki: Loki | None, *, since: float
+) -> list[Check]:
+    """The checks of the trace that the probe's plan declares; none when it declares none."""
+    wish = probe.plan.trace
+    if wish is None:
+        return []
+    service = probe.plan.service
+    found = [
+        Check(
+            f"{service}: one trace in {name}",
+            _in_store(probe, wish, store),
+            (*wish.services, "collector", name),
+        )
+        for name, store in stores.items()
+    ]
+    if loki is not None:
+        attempt = _in_logs(probe, wish, loki, since)
+        found.append(Check(f"{service}: one trace in logs", attempt, (*wish.services, "promtail", "loki")))
+    return found
+
+
+def _in_store(probe: Probe, wish: TraceWish, store: TraceBackend) -> Attempt:
+    def attempt() -> Seen | Missing:
+        if probe.answer is None:
+            return _unanswered(probe)
+        trace_id = probe.answer.trace_id
+        stored = store.trace(trace_id)
+        if stored is None:
+            return Missing(f"{store.name} has no trace {trace_id}", f"firedrill trace {trace_id}")
+        lacking = _lacking(stored, wish, parent=probe.sent_span_id)
+        if lacking:
+            what = f"the trace in {store.name} has {len(stored.spans)} spans; {'; '.join(lacking)}"
+            todo = f"see `firedrill logs collector` and those of {', '.join(wish.services)}"
+            return Missing(what, f"firedrill trace {trace_id}", todo)
+        told = Counter(span.service for span in stored.spans)
+        return Seen(", ".join(f"{name} {told[name]} spans" for name in wish.services))
+
+    return attempt
+
+
+def _lacking(stored: Trace, wish: TraceWish, *, parent: str) -> list[str]:
+    """What the trace lacks, in words; a span whose parent is missing is not part of one request's tree."""
+    lacking = []
+    services = {span.service for span in stored.spans}
+    if absent := [name for name in wish.services if name not in services]:
+        lacking.append(f"no span of {', '.join(absent)}")
+    names = {span.name for span in stored.spans}
+    if absent := [name for name in wish.spans if name not in names]:
+        lacking.append(f"absent: {', '.join(absent)}")
+    if absent := [kind for kind in wish.kinds if not any(is_kind(span, kind) for span in stored.spans)]:
+        lacking.append(f"no client span of kind {', '.join(absent)}")
+    known = {span.span_id for span in stored.spans} | {parent, ""}
+    if orphans := sorted(
+        {f"{span.service} {span.name}" for span in stored.spans if span.parent not in known}
+    ):
+        lacking.append(f"the parent is missing of {', '.join(orphans[:5])}")
+    return lacking
+
+
+def is_kind(span: Span, kind: str) -> bool:
+    """Whether a span is a client's call of a database (sql), a cache (redis) or a peer (http)."""
+    if span.kind != "client":
+        return False
+    system = span.attributes.get("db.system.name") or span.attributes.get("db.system", "")
+    if kind == "http":
+        return "http.request.method" in span.attributes
+    return system in _REDIS if kind == "redis" else bool(system) and system not in _REDIS
+
+
+def _in_logs(probe: Probe, wish: TraceWish, loki: Loki, since: float) -> Attempt:
+    def attempt() -> Seen | Missing:
+        if probe.answer is None:
+            return _unanswered(probe)
+        logql = f'{{service=~"{"|".join(wish.services)}"}} | trace_id="{probe.answer.trace_id}"'
+        lines = loki.search(logql, start=since - 5, end=time.time() + 5, limit=500).lines
+        told = Counter(line.labels.get("service", "") for line in lines)
+        absent = [name for name in wish.services if not told[name]]
+        if absent:
+            what = f"{len(lines)} lines with the trace id in Loki, none of {', '.join(absent)}"
+            todo = (
+                f"see `firedrill logs {absent[0]}` for whether it wrote any, then `firedrill logs promtail`"
+            )
+            return Missing(what, f"firedrill search {shlex.quote(logql)}", todo)
+        return Seen(", ".join(f"{name} {told[name]} lines" for name in wish.services))
+
+    return attempt
+
+
+def _unanswered(probe: Probe) -> Missing:
+    return Missing(f"{probe.plan.service} has not answered the request of verify, see the check of that name")
