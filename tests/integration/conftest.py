@@ -19,8 +19,8 @@ from firedrill.clients import Jaeger, Loki, Prometheus, open_http
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-# Not 10000 or 20000: the Collector's 4317 would become the 14317 of a user's Jaeger, or the 24317 of Tempo.
-PORT_OFFSET = "15000"
+# Below 32768 with every port (outgoing connections take those above), and on no default port of a user's stack.
+PORT_OFFSET = "2700"
 # What `up` itself sets; a value of ours would be in its way.
 SET_BY_UP = {"CONFIG_DIR", "RULES_DIR", "COLLECTOR_OVERLAY", "RULES_RESEND_DELAY"}
 UP_SECONDS = 1800  # a cold machine compiles the components first
