@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from random import getrandbits
 
 from opentelemetry import propagate
@@ -12,6 +13,7 @@ from opentelemetry.context import Context
 from telemetry.masking import mask_text
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_EMPTY = Context()
 _PLAIN_ID = re.compile(r"[0-9a-fA-F-]{32,36}")
 
 
@@ -22,7 +24,7 @@ def carrier_names() -> frozenset[bytes]:
 
 def accepted_id(given: str) -> str:
     """The client's request id when it is a short word and no secret in disguise, or else a new one."""
-    if _REQUEST_ID.fullmatch(given) and (_PLAIN_ID.fullmatch(given) or mask_text(given) == given):
+    if given and _REQUEST_ID.fullmatch(given) and (_PLAIN_ID.fullmatch(given) or mask_text(given) == given):
         return given
     return f"{getrandbits(128):032x}"  # unique is enough; the system's randomness costs a call
 
@@ -33,19 +35,20 @@ class Headers:
     __slots__ = ("agent", "carrier", "chunked", "host", "length", "request_id")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]], carriers: frozenset[bytes]) -> None:
-        self.request_id = self.agent = self.host = ""
+        self.request_id = ""
+        self.agent = self.host = b""
         self.length: int | None = None
         self.chunked = False
         self.carrier: dict[str, str] | None = None
         for name, value in raw:
-            if name in carriers:
+            if name == b"host":
+                self.host = value
+            elif name in carriers:
                 self._carry(name.decode("latin-1"), value.decode("latin-1"))
             elif name == b"x-request-id":
                 self.request_id = value.decode("latin-1")
             elif name == b"user-agent":
-                self.agent = value.decode("latin-1")[:256]
-            elif name == b"host":
-                self.host = value.decode("latin-1")[:256]
+                self.agent = value
             elif name == b"content-length":
                 self.length = int(value) if value.isdigit() and len(value) < 20 else None
             elif name == b"transfer-encoding":
@@ -54,20 +57,11 @@ class Headers:
     def context(self) -> Context:
         """The caller's trace context and baggage; an empty one when they are missing or nonsense."""
         if self.carrier is None:
-            return Context()
+            return _EMPTY
         try:
             return propagate.extract(self.carrier, context=Context())
         except Exception:  # the propagators of OTEL_PROPAGATORS meet whatever a client sends
-            return Context()
-
-    def server(self, address: tuple[str, int | None] | None) -> tuple[str, int | None]:
-        """The host and port that the client meant, or else those that it reached."""
-        host, _, port = self.host.rpartition(":")
-        if host and port.isdigit() and len(port) < 6:
-            return host, int(port)
-        if self.host:
-            return self.host, address[1] if address else None
-        return address or ("", None)
+            return _EMPTY
 
     def _carry(self, name: str, value: str) -> None:
         if name == "tracestate" and mask_text(value) != value:
@@ -76,3 +70,13 @@ class Headers:
             self.carrier = {}
         before = self.carrier.get(name)
         self.carrier[name] = value if before is None else f"{before},{value}"
+
+
+@lru_cache(maxsize=256)
+def server_of(host: bytes) -> tuple[str, int | None]:
+    """Host and port of a Host header; the port is None when it names none."""
+    text = host.decode("latin-1")[:256]
+    name, _, port = text.rpartition(":")
+    if name and port.isdigit() and len(port) < 6:
+        return name, int(port)
+    return text, None

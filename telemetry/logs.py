@@ -12,8 +12,6 @@ import sys
 import time
 from collections.abc import Sequence
 
-from opentelemetry.trace import get_current_span
-
 from telemetry.background import Background, Dropped
 from telemetry.foreign_logs import capture_standard_logging, capture_structlog
 from telemetry.masking import mask_pair, set_masking
@@ -21,6 +19,7 @@ from telemetry.rendering import LEVELS, PLAIN, Line, Renderer, text_of
 from telemetry.scope import bind, bound_fields, current_place, process_place
 from telemetry.settings import TelemetrySettings
 from telemetry.sinks import FileSink, Sink, StdoutSink
+from telemetry.spans import active_ids
 
 __all__ = ["DROP_REASONS", "Logger", "Pipeline", "bind", "configure", "get_logger"]
 
@@ -62,16 +61,19 @@ class Pipeline:
 
     def emit(self, level: int, component: str, message: str, fields: dict[str, object]) -> None:
         """Queue one line; never blocks and never raises."""
-        context = get_current_span().get_span_context()
+        trace_id, span_id, _ = active_ids()
         for key, value in fields.items():
             if not isinstance(value, PLAIN):
-                fields[key] = _settled(key, value)
+                fields[key] = settled(key, value)
         if fields.get("exc_info") is True:
             fields["exc_info"] = sys.exc_info()[1]
         bound = bound_fields.get()
         if bound:
             fields = {**bound, **fields}
-        line = Line(time.time_ns(), level, component, message, context.trace_id, context.span_id, fields)
+        self._queue.put(Line(time.time_ns(), level, component, message, trace_id, span_id, fields))
+
+    def put(self, line: Line) -> None:
+        """Queue a line whose fields are settled; never blocks."""
         self._queue.put(line)
 
     def flush(self, timeout_seconds: float = CLOSE_SECONDS) -> bool:
@@ -99,8 +101,10 @@ class Pipeline:
                 self._dropped("write_failed", len(lines))
 
 
-def _settled(key: str, value: object) -> object:
-    """A masked copy of a value that may change or act later; exceptions are described later."""
+def settled(key: str, value: object) -> object:
+    """A plain value, or a masked copy of one that may change or act later; exceptions are described later."""
+    if isinstance(value, PLAIN):
+        return value
     if not isinstance(value, BaseException):
         return mask_pair(key, value)
     return value if key in ("exc", "exc_info") else f"{type(value).__name__}: {text_of(value)}"

@@ -7,18 +7,20 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import prometheus_client as prom
-from opentelemetry.trace import get_current_span
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from telemetry.quantiles import Quantiles
+from telemetry.series import CounterFamily, CounterSeries, HistogramFamily, HistogramSeries, Mark
+from telemetry.spans import active_ids
 
 Label = str | int | bool
 AcrossWorkers = Literal["sum", "latest"]
-P = TypeVar("P", prom.Counter, prom.Gauge, prom.Histogram)
+P = TypeVar("P")
+P_co = TypeVar("P_co", covariant=True)
 
 MAX_SERIES = 2000
 """Series of one metric; beyond it label values that come from clients would fill the memory."""
@@ -28,22 +30,38 @@ _MAX_ACCEPT = 1024
 _MODES: dict[AcrossWorkers, Literal["livesum", "mostrecent"]] = {"sum": "livesum", "latest": "mostrecent"}
 
 
-def _exemplar() -> dict[str, str] | None:
+def active_mark() -> Mark | None:
     """Ids of the active span when it is sampled; an unsampled trace cannot be opened."""
-    context = get_current_span().get_span_context()
-    if not context.trace_flags & 1 or not context.is_valid:
-        return None
-    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+    trace_id, span_id, flags = active_ids()
+    return (trace_id, span_id) if flags & 1 and trace_id and span_id else None
+
+
+class Parent(Protocol[P_co]):
+    """Has children by label values."""
+
+    def labels(self, *values: str) -> P_co:
+        """The child of these values."""
+
+
+class _Shared:
+    """A metric of the client's own, which several workers share; it counts without exemplars."""
+
+    def __init__(self, metric: Any) -> None:
+        self._metric = metric
+
+    def labels(self, *values: str) -> Any:
+        """See Parent."""
+        return self._metric.labels(*values) if values else self._metric
 
 
 class _Children(Generic[P]):
-    """The children of a labelled metric, kept by label values as they were given."""
+    """The children of a metric, kept by label values as they were given."""
 
-    def __init__(self, parent: P, name: str, labels: Sequence[str]) -> None:
-        self._parent: P = parent
+    def __init__(self, parent: Parent[P], name: str, labels: Sequence[str]) -> None:
+        self._parent = parent
         self._name = name
         self._labels = tuple(labels)
-        self._children: dict[tuple[Label, ...], P] = {} if labels else {(): parent}
+        self._children: dict[tuple[Label, ...], P] = {}
 
     def get(self, values: tuple[Label, ...]) -> P:
         """The child of these values, in declared order; ValueError for a wrong number of them.
@@ -53,10 +71,9 @@ class _Children(Generic[P]):
         child = self._children.get(values)
         return child if child is not None else self._new(values)
 
-    def remove(self, values: tuple[Label, ...]) -> None:
-        """Take a series away."""
-        if self._children.pop(values, None) is not None:
-            self._parent.remove(*map(_clean, values))
+    def forget(self, values: tuple[Label, ...]) -> list[str] | None:
+        """Forget a child; its label values as they are exposed, or None when there was none."""
+        return None if self._children.pop(values, None) is None else [_clean(value) for value in values]
 
     def _new(self, values: tuple[Label, ...]) -> P:
         if len(values) != len(self._labels):
@@ -75,33 +92,43 @@ def _clean(value: Label) -> str:
 class Counter:
     """A total that only grows."""
 
-    def __init__(self, parent: prom.Counter, name: str, labels: Sequence[str]) -> None:
-        self._child = _Children(parent, name, labels).get
+    def __init__(
+        self, parent: Parent[CounterSeries], name: str, labels: Sequence[str], *, marked: bool = True
+    ) -> None:
+        self.series = _Children(parent, name, labels).get
+        self._marked = marked
+        if not labels:
+            self.series(())
 
     def add(self, amount: float = 1, *values: Label) -> None:
         """Add `amount` (at least 0) to the series of these label values."""
-        self._child(values).inc(amount, _exemplar())
+        self.series(values).inc(amount, active_mark() if self._marked else None)
 
     def preset(self, *series: Sequence[Label]) -> None:
         """Begin these series at 0."""
         for values in series or ((),):
-            self._child(tuple(values))
+            self.series(tuple(values))
 
 
 class Histogram:
     """Counts of values by bucket."""
 
-    def __init__(self, parent: prom.Histogram, name: str, labels: Sequence[str]) -> None:
-        self._child = _Children(parent, name, labels).get
+    def __init__(
+        self, parent: Parent[HistogramSeries], name: str, labels: Sequence[str], *, marked: bool = True
+    ) -> None:
+        self.series = _Children(parent, name, labels).get
+        self._marked = marked
+        if not labels:
+            self.series(())
 
     def observe(self, value: float, *values: Label) -> None:
         """Count `value` in the series of these label values."""
-        self._child(values).observe(value, _exemplar())
+        self.series(values).observe(value, active_mark() if self._marked else None)
 
     def preset(self, *series: Sequence[Label]) -> None:
         """Begin these series at 0."""
         for values in series or ((),):
-            self._child(tuple(values))
+            self.series(tuple(values))
 
 
 class Gauge:
@@ -119,7 +146,9 @@ class Gauge:
         self._registry = registry
         self._several_workers = several_workers
         self._lock = threading.Lock()
-        self._labelled = _Children(make(), "gauge", labels) if labels else None
+        if labels:
+            self._parent = make()
+        self._labelled = _Children(self._parent, "gauge", labels) if labels else None
         self._single: prom.Gauge | None = None
 
     def set(self, value: float, *values: Label) -> None:
@@ -137,7 +166,8 @@ class Gauge:
             return
         with self._lock:
             if self._labelled is not None:
-                self._labelled.remove(values)
+                if (exposed := self._labelled.forget(values)) is not None:
+                    self._parent.remove(*exposed)
             elif self._single is not None:
                 self._registry.unregister(self._single)
                 self._single = None
@@ -172,6 +202,8 @@ class Metrics:
         prom.disable_created_metrics()  # type: ignore[no-untyped-call]  # the client is partly typed
         self.registry = prom.CollectorRegistry()
         self._multiprocess_dir = multiprocess_dir
+        self.marked = multiprocess_dir is None
+        """Whether exemplars are kept."""
         self._before: list[Callable[[], None]] = []
         self._names: set[str] = set()
         if multiprocess_dir is None:
@@ -185,15 +217,25 @@ class Metrics:
         if not name.endswith("_total"):
             raise ValueError(f"{name} is a counter, so its name must end in _total")
         self._claim(name)
-        return Counter(prom.Counter(name, help, labels, registry=self.registry), name, labels)
+        if self._multiprocess_dir is not None:
+            return Counter(
+                _Shared(prom.Counter(name, help, labels, registry=self.registry)), name, labels, marked=False
+            )
+        family = CounterFamily(name, help, labels)
+        self.registry.register(family)
+        return Counter(family, name, labels)
 
     def histogram(
         self, name: str, help: str, labels: Sequence[str] = (), *, buckets: Sequence[float]
     ) -> Histogram:
         """A histogram with these upper bounds; +Inf is added."""
         self._claim(name)
-        parent = prom.Histogram(name, help, labels, registry=self.registry, buckets=tuple(buckets))
-        return Histogram(parent, name, labels)
+        if self._multiprocess_dir is not None:
+            shared = prom.Histogram(name, help, labels, registry=self.registry, buckets=tuple(buckets))
+            return Histogram(_Shared(shared), name, labels, marked=False)
+        family = HistogramFamily(name, help, labels, buckets)
+        self.registry.register(family)
+        return Histogram(family, name, labels)
 
     def gauge(
         self, name: str, help: str, labels: Sequence[str] = (), *, across_workers: AcrossWorkers = "sum"

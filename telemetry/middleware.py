@@ -10,17 +10,20 @@ from typing import Any
 from fastapi import FastAPI
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
+from opentelemetry.util.types import AnyValue
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from telemetry.errors import error_response
 from telemetry.health import QUIET_PATHS
-from telemetry.incoming import Headers, accepted_id, carrier_names
-from telemetry.logs import get_logger
+from telemetry.incoming import Headers, accepted_id, carrier_names, server_of
+from telemetry.logs import settled
+from telemetry.rendering import LEVELS, Line
 from telemetry.request_metrics import RequestMetrics
 from telemetry.routes import UNKNOWN, Routes
 from telemetry.scope import Place, RequestScope, bound_fields, current_request
+from telemetry.spans import NO_SPAN, SAMPLED, IdSpan, RecordedSpan, context_with
 from telemetry.traces import mark_failed
 
 Scope = MutableMapping[str, Any]
@@ -34,7 +37,6 @@ CLIENT_CLOSED = 499
 """The status that is counted when the client went away before there was an answer."""
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
-_log = get_logger("http")
 
 
 class BodyTooLargeError(HTTPException):
@@ -66,24 +68,26 @@ class TelemetryMiddleware:
         self.routes = Routes(api)
         self.carriers = carrier_names()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Handle one ASGI connection."""
         if scope["type"] != "http":
+            return self.app(scope, receive, send)
+        if scope["path"] in QUIET_PATHS:
+            return self._quietly(scope, receive, send)
+        return _Exchange(self, scope, send).run(receive)
+
+    async def _quietly(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Neither counted, nor logged, nor traced: nor are the checks' own queries."""
+        with suppress_instrumentation():
             await self.app(scope, receive, send)
-        elif scope["path"] in QUIET_PATHS:
-            # Neither counted, nor logged, nor traced: nor are the checks' own queries.
-            with suppress_instrumentation():
-                await self.app(scope, receive, send)
-        else:
-            await _Exchange(self, scope, send).run(receive)
 
 
 class _Exchange:
     """One request and its answer."""
 
     __slots__ = (
-        "_answer_headers", "_begun", "_complete", "_endpoint", "_headers", "_method", "_owner",
-        "_request", "_scope", "_send", "_span", "_started", "_status",
+        "_begun", "_complete", "_endpoint", "_headers", "_method", "_owner", "_request", "_scope",
+        "_send", "_span", "_started", "_status",
     )  # fmt: skip
 
     def __init__(self, owner: TelemetryMiddleware, scope: Scope, send: Send) -> None:
@@ -101,16 +105,13 @@ class _Exchange:
 
     async def run(self, receive: Receive) -> None:
         """Handle the request; whatever happens, it is counted, logged and its span ended."""
+        owner = self._owner
         context = self._headers.context()
         self._span = self._start_span(context)
-        self._answer_headers = [(b"x-request-id", self._request.request_id.encode("ascii"))]
-        span_context = self._span.get_span_context()
-        if span_context.is_valid:  # OTEL_SDK_DISABLED makes no ids
-            self._answer_headers.append((b"x-trace-id", b"%032x" % span_context.trace_id))
-        token = attach(set_span_in_context(self._span, context))
+        token = attach(context_with(self._span, context))
         request_token = current_request.set(self._request)
         fields_token = bound_fields.set({"request_id": self._request.request_id})
-        self._owner.metrics.begin(self._method, self._endpoint)
+        owner.metrics.begin(self._method, self._endpoint)
         error: BaseException | None = None
         try:
             error = await self._handle(receive)
@@ -119,8 +120,11 @@ class _Exchange:
             raise
         finally:
             seconds = time.perf_counter() - self._begun
-            self._owner.metrics.end(self._method, self._endpoint, self._status, seconds)
-            self._end_span(error)
+            span = self._span
+            mark = (span.trace_id, span.span_id) if span.flags & SAMPLED else None
+            owner.metrics.end(self._method, self._endpoint, self._status, seconds, mark)
+            if span.is_recording():
+                self._end_span(span, error)
             self._write_line(error, seconds)
             bound_fields.reset(fields_token)
             current_request.reset(request_token)
@@ -161,14 +165,22 @@ class _Exchange:
         await response(self._scope, receive, self._answer)
         return error
 
-    async def _answer(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+    def _answer(self, message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.start":
             self._started = True
             self._status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *self._answer_headers]}
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            message = {**message, "headers": [*message.get("headers", ()), *self._ids()]}
+        elif kind == "http.response.body" and not message.get("more_body", False):
             self._complete = True
-        await self._send(message)
+        return self._send(message)
+
+    def _ids(self) -> list[tuple[bytes, bytes]]:
+        """The headers that lead from the answer to the log and the trace."""
+        ids = [(b"x-request-id", self._request.request_id.encode("ascii"))]
+        if trace_id := self._span.trace_id:  # OTEL_SDK_DISABLED makes none
+            ids.append((b"x-trace-id", b"%032x" % trace_id))
+        return ids
 
     def _limited(self, receive: Receive) -> Receive:
         """The body's messages, ending in BodyTooLargeError when there is more than the service takes."""
@@ -189,62 +201,81 @@ class _Exchange:
 
         return read
 
-    def _start_span(self, context: Context) -> Span:
+    def _start_span(self, context: Context) -> IdSpan:
+        method = self._method
+        name = method if method != "_OTHER" else "HTTP"
+        endpoint = self._endpoint
+        if endpoint != UNKNOWN:
+            name = f"{name} {endpoint}"
+        span = self._owner.tracer.start_span(name, context, SpanKind.SERVER)
+        if isinstance(span, RecordedSpan):
+            span.adopt(self._attributes())
+        elif not isinstance(span, IdSpan):  # OTEL_SDK_DISABLED
+            return NO_SPAN
+        return span
+
+    def _attributes(self) -> dict[str, AnyValue]:
         scope = self._scope
         headers = self._headers
-        attributes: dict[str, str | int] = {
+        attributes: dict[str, AnyValue] = {
             "http.request.method": self._method,
             "url.path": scope["path"],
             "url.scheme": scope.get("scheme", "http"),
         }
-        name = self._method if self._method != "_OTHER" else "HTTP"
         if self._endpoint != UNKNOWN:
             attributes["http.route"] = self._endpoint
-            name = f"{name} {self._endpoint}"
         if query := scope.get("query_string"):
             attributes["url.query"] = query.decode("latin-1")
         if headers.agent:
-            attributes["user_agent.original"] = headers.agent
-        host, port = headers.server(scope.get("server"))
+            attributes["user_agent.original"] = headers.agent.decode("latin-1")[:256]
+        reached = scope.get("server")
+        host, port = server_of(headers.host) if headers.host else (reached or ("", None))
         if host:
             attributes["server.address"] = host
+        if port is None and reached:
+            port = reached[1]
         if port is not None:
             attributes["server.port"] = port
         if client := scope.get("client"):
             attributes["client.address"] = client[0]
-        return self._owner.tracer.start_span(name, context, SpanKind.SERVER, attributes)
+        return attributes
 
-    def _end_span(self, error: BaseException | None) -> None:
-        span = self._span
-        if span.is_recording():
-            span.set_attribute("http.response.status_code", self._status)
-            if isinstance(error, asyncio.CancelledError | ClientDisconnect):
-                span.set_attribute("error.type", type(error).__name__)
-            elif error is not None:
-                mark_failed(span, error)
-            elif self._status >= 500:
-                span.set_attribute("error.type", str(self._status))
-                span.set_status(StatusCode.ERROR)
+    def _end_span(self, span: IdSpan, error: BaseException | None) -> None:
+        span.set_attribute("http.response.status_code", self._status)
+        if isinstance(error, asyncio.CancelledError | ClientDisconnect):
+            span.set_attribute("error.type", type(error).__name__)
+        elif error is not None:
+            mark_failed(span, error)
+        elif self._status >= 500:
+            span.set_attribute("error.type", str(self._status))
+            span.set_status(StatusCode.ERROR)
         span.end()
 
     def _write_line(self, error: BaseException | None, seconds: float) -> None:
-        fields: dict[str, object] = {
-            **self._request.known,
-            "method": self._method,
-            "path": self._scope["path"],
-            "endpoint": self._endpoint,
-            "status": self._status,
-            "duration_ms": round(seconds * 1000, 3),
-        }
+        pipeline = self._owner.place.pipeline
+        level = self._level(error)
+        if pipeline is None or level < pipeline.level:
+            return
+        request = self._request
+        fields: dict[str, object] = {"request_id": request.request_id}
+        for key, value in request.known.items():
+            fields[key] = settled(key, value)
+        fields["method"] = self._method
+        fields["path"] = self._scope["path"]
+        fields["endpoint"] = self._endpoint
+        fields["status"] = self._status
+        fields["duration_ms"] = round(seconds * 1000, 3)
         if isinstance(error, asyncio.CancelledError | ClientDisconnect):
             fields["outcome"] = "the client went away"
-            _log.info("Request handled", **fields)
         elif error is not None:
             fields["exc"] = error
-            _log.error("Request handled", **fields)
-        elif self._status < 500:
-            _log.info("Request handled", **fields)
-        elif self._status == 503:
-            _log.warning("Request handled", **fields)
-        else:
-            _log.error("Request handled", **fields)
+        span = self._span
+        ids = (span.trace_id, span.span_id)
+        pipeline.put(Line(time.time_ns(), level, "http", "Request handled", *ids, fields))
+
+    def _level(self, error: BaseException | None) -> int:
+        if isinstance(error, asyncio.CancelledError | ClientDisconnect):
+            return LEVELS["INFO"]
+        if error is None and self._status < 500:
+            return LEVELS["INFO"]
+        return LEVELS["WARNING"] if error is None and self._status == 503 else LEVELS["ERROR"]

@@ -16,9 +16,10 @@ from opentelemetry.trace import Link, Status, StatusCode
 from opentelemetry.util.types import AnyValue, Attributes
 
 from telemetry.masked_spans import masked, masked_attribute, text
+from telemetry.rendering import remember
 from telemetry.spans import RecordedSpan
 
-_REMEMBERED = 4096
+_SHORT = 512
 _KINDS = (b"\x30\x01", b"\x30\x02", b"\x30\x03", b"\x30\x04", b"\x30\x05")  # as SpanKind counts, plus one
 _TIMES = struct.Struct("<BQBQ")
 _NO_STATUS = b"\x7a\x00"
@@ -163,7 +164,8 @@ class Encoder:
         if known is None:
             name = text(span.name).encode()
             known = (_field(b"\x2a", name) if name else b"") + _KINDS[span.kind.value]
-            _remember(self._names, key, known)
+            if len(known) <= _SHORT:
+                remember(self._names, key, known)
         return known
 
     def _new_pair(self, key: str, value: AnyValue) -> bytes | None:
@@ -171,15 +173,9 @@ class Encoder:
         if text(key) != key:
             return None
         pair = _field(b"\x4a", _pair(key, masked_attribute(key, value)))
-        if type(value) is str or type(value) is int:
-            _remember(self._pairs, (key, value), pair)
+        if (type(value) is str or type(value) is int) and len(pair) <= _SHORT:
+            remember(self._pairs, (key, value), pair)
         return pair
-
-
-def _remember(known: dict, key: object, value: object) -> None:  # type: ignore[type-arg]  # of any kind
-    if len(known) >= _REMEMBERED:
-        known.clear()
-    known[key] = value
 
 
 def _rare(span: RecordedSpan) -> bytes:

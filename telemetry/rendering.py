@@ -5,12 +5,13 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 import structlog
 
 from telemetry.masking import mask_pair, mask_text
+from telemetry.patterns import IDENTIFIER
 from telemetry.settings import TelemetrySettings
 
 LEVELS: Mapping[str, int] = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
@@ -18,6 +19,17 @@ _NAMES = {number: name for name, number in LEVELS.items()}
 RESERVED = ("timestamp", "level", "service", "system", "component", "message", "trace_id", "span_id")
 PLAIN = (str, int, float, bool, type(None))
 _MAX_LINE = 128 * 1024
+_SHORT = 512
+_REMEMBERED = 4096
+_IDS = frozenset(("request_id", "execution_id"))  # all different: remembering them would be in vain
+K = TypeVar("K")
+
+
+def remember(known: dict[K, bytes], key: K, value: bytes) -> None:
+    """Keep bytes that are likely to be asked for again, a bounded number of them."""
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[key] = value
 
 
 class Line(NamedTuple):
@@ -40,10 +52,58 @@ class Renderer:
         self._system = settings.system
         self._second = 0
         self._prefix = ""
+        self._heads: dict[tuple[int, str, str], bytes] = {}
+        self._pairs: dict[tuple[str, object], bytes] = {}
         self._encode = structlog.processors.JSONRenderer(serializer=to_json)
 
     def __call__(self, line: Line) -> bytes:
         """The line as JSON, ending in a newline."""
+        head = self._heads.get(line[1:4])
+        parts = [b'{"timestamp":"', self._timestamp(line.time_ns).encode(), head or self._head(line)]
+        parts.append(b'"trace_id":"%032x",' % line.trace_id if line.trace_id else b'"trace_id":"",')
+        parts.append(b'"span_id":"%016x"' % line.span_id if line.span_id else b'"span_id":""')
+        pairs = self._pairs
+        for key, value in line.fields.items():
+            kind = type(value)
+            # A number that equals another of another type would find that one's text.
+            pair = pairs.get((key, value)) if kind is str or kind is int else None
+            if pair is None:
+                pair = self._pair(key, value)
+                if pair is None:
+                    return self._slowly(line)
+            parts.append(pair)
+        parts.append(b"}\n")
+        data = b"".join(parts)
+        return data if len(data) <= _MAX_LINE else self._slowly(line)
+
+    def _head(self, line: Line) -> bytes:
+        """From the end of the timestamp to the ids; the same for every line of one kind."""
+        event = {
+            "level": _NAMES.get(line.level, "INFO"),
+            "service": self._service,
+            "system": self._system,
+            "component": line.component,
+            "message": mask_text(str(line.message)),
+        }
+        head = b'",' + to_json(event)[1:-1] + b","
+        if len(head) <= _SHORT:
+            remember(self._heads, (line.level, line.component, line.message), head)
+        return head
+
+    def _pair(self, key: str, value: object) -> bytes | None:
+        """One field with the comma before it; None when it must be written together with the others."""
+        if key in _IDS and isinstance(value, str) and IDENTIFIER.fullmatch(value):
+            return b',"%b":"%b"' % (key.encode(), value.encode())
+        if isinstance(value, BaseException) or key in RESERVED or mask_text(key) != key:
+            return None
+        # What is not plain was masked when it was logged.
+        pair = b"," + to_json({key: mask_pair(key, value) if isinstance(value, PLAIN) else value})[1:-1]
+        if type(value) in (str, int) and len(pair) <= _SHORT:
+            remember(self._pairs, (key, value), pair)
+        return pair
+
+    def _slowly(self, line: Line) -> bytes:
+        """A line with exceptions, with a field that would hide one of ours, or one that is too long."""
         event: dict[str, object] = {
             "timestamp": self._timestamp(line.time_ns),
             "level": _NAMES.get(line.level, "INFO"),
@@ -59,7 +119,6 @@ class Renderer:
                 event.update(_described(value))
             else:
                 name = f"field_{key}" if key in RESERVED else mask_text(key)
-                # What is not plain was masked when it was logged.
                 event[name] = mask_pair(key, value) if isinstance(value, PLAIN) else value
         encoded = self._encode(None, "", event)
         data = encoded if isinstance(encoded, bytes) else encoded.encode("utf-8", "replace")

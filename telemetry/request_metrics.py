@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from telemetry.metrics import Metrics
+from telemetry.series import Mark
 
 DEFAULT_BUCKETS = (
     0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0,
@@ -30,6 +31,7 @@ class RequestMetrics:
 
     def __init__(self, metrics: Metrics, names: RequestMetricNames) -> None:
         where = (names.method, names.endpoint)
+        self._marked = metrics.marked
         self._requests = names.requests and metrics.counter(
             names.requests, "Requests answered, by method, route and status.", (*where, names.status)
         )
@@ -45,11 +47,13 @@ class RequestMetrics:
         if self._in_progress:
             self._in_progress.add(1, method, endpoint)
 
-    def end(self, method: str, endpoint: str, status: int, seconds: float) -> None:
-        """Its answer is complete, or will never be."""
+    def end(self, method: str, endpoint: str, status: int, seconds: float, mark: Mark | None) -> None:
+        """Its answer is complete, or will never be; `mark` names the span when it is sampled."""
+        if not self._marked:
+            mark = None
         if self._in_progress:
             self._in_progress.add(-1, method, endpoint)
         if self._requests:
-            self._requests.add(1, method, endpoint, status)
+            self._requests.series((method, endpoint, status)).inc(1, mark)
         if self._duration:
-            self._duration.observe(seconds, method, endpoint)
+            self._duration.series((method, endpoint)).observe(seconds, mark)

@@ -55,9 +55,11 @@ class IdSpan(trace.Span):
 
     __slots__ = ("_context", "flags", "span_id", "state", "trace_id")
 
-    def __init__(self, trace_id: int, flags: int, state: TraceState | None) -> None:
+    def __init__(
+        self, trace_id: int, flags: int, state: TraceState | None, *, span_id: int | None = None
+    ) -> None:
         self.trace_id = trace_id
-        self.span_id = getrandbits(64) or 1
+        self.span_id = getrandbits(64) or 1 if span_id is None else span_id
         self.flags = flags
         self.state = state
         self._context: SpanContext | None = None
@@ -108,6 +110,10 @@ class IdSpan(trace.Span):
         escaped: bool = False,
     ) -> None:
         """Add the exception as an event, with its stack."""
+
+
+NO_SPAN = IdSpan(0, 0, None, span_id=0)
+"""A span without ids."""
 
 
 class RecordedSpan(IdSpan):
