@@ -358,3 +358,21 @@ def test_a_frozen_database_is_given_up_in_time_and_serves_again_after(postgres: 
         raise AssertionError("the store does not come back")
 
     assert all(seconds < 1.5 for seconds in with_store(postgres.url, work))
+
+
+def test_evaluations_from_a_moment_on_come_oldest_first(postgres: Server) -> None:
+    """That moment included, labelled ones left out when asked."""
+
+    async def work(store: PostgresStore) -> list[list[str]]:
+        for number in range(4):
+            moment = NOON + timedelta(seconds=number)
+            await store.add(replace(KEPT, transaction_id=f"t-{number}", created_at=moment))
+        await store.label("t-2", "fraud")
+        since = NOON + timedelta(seconds=1)
+        found = [
+            await store.latest(decision="hold", unlabelled=unlabelled, limit=2, since=since)
+            for unlabelled in (False, True)
+        ]
+        return [[kept.transaction_id for kept in page] for page in found]
+
+    assert with_store(postgres.url, work) == [["t-1", "t-2"], ["t-1", "t-3"]]

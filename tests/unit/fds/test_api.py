@@ -272,3 +272,34 @@ def test_the_interface_describes_itself() -> None:
     document = answered(Rig(), "GET", "/openapi.json").json()
     body = document["paths"][EVALUATE]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["transaction_id", "user_id", "amount"]
+
+
+def test_evaluations_can_be_followed_from_a_moment_on() -> None:
+    """With `since` the oldest come first, so that a reader misses none between two pages."""
+    rig = Rig()
+
+    async def follow(client: httpx.AsyncClient) -> list[list[str]]:
+        for number in range(4):
+            await client.post(EVALUATE, json=a_payment(transaction_id=f"t-{number}"))
+        path = "/api/v1/fds/evaluations"
+        third = rig.store.rows["t-2"].created_at.isoformat()
+        pages = [
+            (await client.get(path, params=query)).json()["evaluations"]
+            for query in ({}, {"since": "2020-01-01T00:00:00Z", "limit": 3}, {"since": third})
+        ]
+        return [[one["transaction_id"] for one in page] for page in pages]
+
+    newest, first, rest = talked(rig, follow)
+    assert newest == ["t-3", "t-2", "t-1", "t-0"]
+    assert first == ["t-0", "t-1", "t-2"]
+    assert rest == ["t-2", "t-3"]
+
+
+@pytest.mark.parametrize(
+    "since",
+    ["yesterday", "2026-01-01T00:00:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", ""],
+)
+def test_a_moment_that_is_none_is_refused(since: str) -> None:
+    """Without a time zone, or of years that no payment has: 422 and no error of the database."""
+    answer = answered(Rig(), "GET", "/api/v1/fds/evaluations", params={"since": since})
+    assert answer.status_code == 422
