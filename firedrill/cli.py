@@ -88,6 +88,12 @@ def start(name: Name) -> None:
 
 
 @cli.command()
+def own() -> None:
+    """Print for a shell where files, logs and traces of a service of your own go: eval "$(firedrill own)"."""
+    _leave(_call("firedrill.runtime", "own"))
+
+
+@cli.command()
 def doctor() -> None:
     """Look for what would keep the stack from starting."""
     _leave(_call("firedrill.runtime", "doctor", Console()))

@@ -1,15 +1,18 @@
 """Which runtime runs the stack, docker or local, and the commands that both have."""
 
 import os
+import shlex
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 
-from firedrill import docker
+from firedrill import docker, stack
 from firedrill.errors import EnvironmentProblem, NotRunning
 from firedrill.local import commands
 from firedrill.local import start as local_start
-from firedrill.local.layout import project_root
+from firedrill.local.layout import Layout, project_root
 from firedrill.local.output import show_logs
 from firedrill.local.start import Site, running_state
 from firedrill.settings import Settings, read_settings
@@ -55,6 +58,21 @@ def down(console: Console) -> int:
     if docker.read_marker(where.layout) is not None:
         return docker.down(where.project, where.layout)
     return commands.down(where, console)
+
+
+def own() -> int:
+    """Print the variables that attach a service of the user's own to the running stack. Raises NotRunning."""
+    running = stack.current()
+    local = Layout(running.state_folder).own
+    folder = Path(running.settings.get("OWN_DIR") or (local if running.runtime == "local" else "own"))
+    variables = {
+        "FIREDRILL_OWN": str(running.root / folder.expanduser()),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": running.url("collector", 4318),
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    }
+    for name, value in variables.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+    return 0
 
 
 def status(console: Console, *, as_json: bool) -> int:

@@ -19,6 +19,7 @@ _CHOICES = {
     "TRAFFIC": ("on", "off"),
     "ENVIRONMENT": ("development", "production"),
     "FAULTS_ENABLED": ("0", "1"),
+    "TELEMETRY_MASKING": ("on", "off"),
     "LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
 }
 

@@ -84,6 +84,11 @@ class Layout:
         return self.root / "project"
 
     @property
+    def own(self) -> Path:
+        """Where users put target files and logs of services of their own: own/targets and own/logs."""
+        return self.root / "own"
+
+    @property
     def launch_file(self) -> Path:
         """What `up` tells the supervisor; holds secrets, mode 0600."""
         return self.root / "launch.json"

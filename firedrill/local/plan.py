@@ -73,7 +73,8 @@ def make_plan(
     project: Path, settings: Settings, layout: Layout, *, pace: Pace, find: Callable[[str], Path | None]
 ) -> Plan:
     """Read docker-compose.yml and decide what runs; `find` looks on PATH. Raises TopologyError."""
-    topology = read_topology(project / COMPOSE_FILE, local_variables(settings))
+    own = {"OWN_DIR": settings.get("OWN_DIR") or str(layout.own)}
+    topology = read_topology(project / COMPOSE_FILE, local_variables(settings) | own)
     left_out = _left_out(topology, settings, find)
     started = {name: service for name, service in topology.services.items() if name not in left_out}
     offset = settings.port_offset
@@ -203,7 +204,9 @@ class _Place:
 
     def folders(self) -> tuple[Path, ...]:
         return tuple(
-            self._targets[mount.target] for mount in self._service.mounts if mount.kind in {"volume", "tmpfs"}
+            self._targets[mount.target]
+            for mount in self._service.mounts
+            if mount.kind in {"volume", "tmpfs"} or self._is_own(mount)
         )
 
     def emptied(self) -> tuple[Path, ...]:
@@ -257,7 +260,7 @@ class _Place:
 
     def _source(self, mount: Mount) -> Path:
         source = Path(os.path.normpath(self._project / Path(mount.source).expanduser()))
-        if not source.exists():
+        if not source.exists() and not source.is_relative_to(self._layout.own):
             raise TopologyError(
                 f"docker-compose.yml: service {self._service.name} mounts {mount.source}, which is not there",
                 f"looked at {source}",
@@ -266,5 +269,11 @@ class _Place:
         return source
 
     def _is_copied(self, mount: Mount) -> bool:
-        """Files of the project are copied; the machine's own (/, /proc) are used where they are."""
-        return self._source(mount).is_relative_to(self._project)
+        """Files of the project are copied; the machine's own (/, /proc) are used where they are.
+
+        So are the user's own in the state folder: what is put there has to be seen at once.
+        """
+        return self._source(mount).is_relative_to(self._project) and not self._is_own(mount)
+
+    def _is_own(self, mount: Mount) -> bool:
+        return mount.kind == "bind" and self._source(mount).is_relative_to(self._layout.own)

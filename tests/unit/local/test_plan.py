@@ -117,3 +117,20 @@ def test_what_cannot_run_is_refused(tmp_path: Path, service: str, says: str) -> 
     """With the service's name and what to do."""
     with pytest.raises(TopologyError, match=says):
         plan(tmp_path, f"services:\n  web: {service}\n")
+
+
+def test_a_users_own_folder_is_used_where_it_is(tmp_path: Path) -> None:
+    """Not copied, so that new files are seen at once; made at the start unless OWN_DIR names another."""
+    text = (
+        "services:\n  tail: {command: ['--root=/var/own'], volumes: ['${OWN_DIR:-./own}/logs:/var/own:ro'],"
+        " x-firedrill: {binary: promtail, component: promtail}}\n"
+    )
+    made = plan(tmp_path, text)
+    own = tmp_path / "state/own/logs"
+    assert made.processes["tail"].arguments == (f"--root={own}",)
+    assert own in made.folders
+    assert list(made.files()) == []
+    with pytest.raises(TopologyError, match="is not there"):
+        plan(tmp_path, text, OWN_DIR=str(tmp_path / "elsewhere"))
+    (tmp_path / "elsewhere/logs").mkdir(parents=True)
+    assert own not in plan(tmp_path, text, OWN_DIR=str(tmp_path / "elsewhere")).folders
