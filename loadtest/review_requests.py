@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from loadtest.request import Answer, Request, Script
 
@@ -20,17 +20,29 @@ LIKENESS = ("items_count", "payment_method", "country", "shipping_country", "bil
 
 
 class Ledger:
-    """What payments really are, noted by who made them; the oldest are forgotten."""
+    """What payments really are, noted by who made them, and who reviews which; the oldest are forgotten."""
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._truth: OrderedDict[str, Verdict] = OrderedDict()
+        self._claimed: OrderedDict[str, None] = OrderedDict()
         self._remembered = remembered
 
     def note(self, transaction_id: str, truth: Verdict) -> None:
         """Remember the truth about a payment."""
         self._truth[transaction_id] = truth
-        while len(self._truth) > self._remembered:
-            self._truth.popitem(last=False)
+        _forget(self._truth, self._remembered)
+
+    def claim(self, transaction_id: str) -> bool:
+        """Whether a case is the caller's to review; False if another reviewer has claimed it."""
+        if transaction_id in self._claimed:
+            return False
+        self._claimed[transaction_id] = None
+        _forget(self._claimed, self._remembered)
+        return True
+
+    def release(self, transaction_id: str) -> None:
+        """Give a claimed case back: it could not be reviewed."""
+        self._claimed.pop(transaction_id, None)
 
     def note_facts(self, facts: Mapping[str, object], truth: Verdict) -> None:
         """The same for a payment whose id at fds only the shop knows."""
@@ -39,6 +51,11 @@ class Ledger:
     def truth(self, transaction_id: str, facts: Mapping[str, object] | None = None) -> Verdict | None:
         """What the payment is, None if somebody else made it."""
         return self._truth.get(transaction_id) or self._truth.get(_likeness(facts or {}))
+
+
+def _forget(kept: OrderedDict[str, Any], most: int) -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)
 
 
 def _likeness(facts: Mapping[str, object]) -> str:
@@ -53,20 +70,24 @@ def script(ledger: Ledger, user: int = 0) -> Script:
     headers = {"X-Reviewer": REVIEWERS[user % len(REVIEWERS)]}
     while True:
         page = yield Request(QUEUE, None, name="admin queue", method="GET", headers=headers)
-        cases = _cases(page)
-        for case in cases[:AT_ONCE]:
+        mine = [case for case in _cases(page) if ledger.claim(str(case.get("transaction_id")))]
+        for case in mine[AT_ONCE:]:
+            ledger.release(str(case.get("transaction_id")))
+        for case in mine[:AT_ONCE]:
             transaction = str(case.get("transaction_id"))
             facts = case.get("facts")
             seen = facts if isinstance(facts, dict) else {}
             verdict = ledger.truth(transaction, seen) or guess(seen)
-            yield Request(
+            answer = yield Request(
                 REVIEWS,
                 {"transaction_id": transaction, "verdict": verdict, "note": "seen with the customer's bank"},
                 name="admin review",
-                expected=frozenset({200, 201, 409}),  # 409: another reviewer was faster
+                expected=frozenset({200, 201, 409}),  # 409: a reviewer of another run was faster
                 headers=headers,
             )
-        if not cases:
+            if answer.status not in {200, 201, 409}:
+                ledger.release(transaction)
+        if not mine:
             yield Request(STATS, None, name="admin stats", method="GET", headers=headers)
 
 

@@ -54,7 +54,7 @@ class Shopper:
         found = answer.value("products")
         for product in found if isinstance(found, list) else []:
             if isinstance(product, dict) and isinstance(product.get("price"), int):
-                self.prices[str(product.get("id"))] = product["price"]
+                self.prices[str(product.get("product_id"))] = product["price"]
 
 
 def script(

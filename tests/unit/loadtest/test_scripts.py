@@ -90,6 +90,20 @@ def test_reviewer_without_cases_looks_at_the_figures(body: object) -> None:
     assert [one.name for one in played] == ["admin queue", "admin stats"] * 2
 
 
+def test_reviewers_share_the_work() -> None:
+    """Two reviewers of one run do not take the same case; one that could not be reviewed is taken again."""
+    ledger = Ledger()
+    page = Answer(200, {"cases": [{"transaction_id": f"t-{number}"} for number in range(7)]})
+    first = play(review_requests.script(ledger, 0), 6, lambda _: page)
+    second = play(review_requests.script(ledger, 1), 3, lambda _: page)
+    taken = [dict(one.body)["transaction_id"] for one in first + second if isinstance(one.body, dict)]
+    assert taken == [f"t-{number}" for number in range(7)]
+    down = Ledger()
+    again = play(review_requests.script(down), 4, lambda one: page if one.method == "GET" else Answer(503))
+    assert len([one for one in again if one.method == "POST"]) == 3
+    assert down.claim("t-0")
+
+
 def test_another_reviewer_may_be_faster() -> None:
     """409 is an intended refusal; 500 is none."""
     played = play(
@@ -194,7 +208,9 @@ class Shop:
         """The answer to a request."""
         if request.name in {"shop browse", "shop search"}:
             first = 1 + sum(map(ord, request.path)) % 50
-            products = [{"id": f"p-{first + number:03d}", "price": 1_000 * 3**number} for number in range(8)]
+            products = [
+                {"product_id": f"p-{first + number:03d}", "price": 1_000 * 3**number} for number in range(8)
+            ]
             return Answer(200, {"products": products})
         if request.name in {"shop login", "shop register"}:
             return Answer(min(request.expected), {"token": "secret"})
