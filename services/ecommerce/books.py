@@ -265,7 +265,7 @@ class PostgresBooks:
             order["due_at"] = _later(self._step_seconds)
         moved = (
             sa.update(orders)
-            .where(orders.c.payment_id == payment_id, payments.c.id == payment_id)
+            .where(orders.c.payment_id == payments.c.id, payments.c.id == payment_id)
             .values(order)
             .returning(orders.c.id, orders.c.buyer, orders.c.amount, payments.c.method, orders.c.status)
         )

@@ -24,7 +24,7 @@ FAULTS: Final = (
     Fault(
         "database_slow",
         "Every call to PostgreSQL takes longer; from 0.8 s on answers are 503",
-        (Parameter("seconds", 0.3, 0, 30, "s", "added to each call"),),
+        (Parameter("seconds", 1.0, 0, 30, "s", "added to each call"),),
     ),
     Fault("pool_exhausted", "No connection to PostgreSQL becomes free: what needs one ends in 503"),
     Fault("cache_off", "Redis refuses: every catalogue read is a miss, nothing is kept"),
