@@ -93,8 +93,7 @@ class Runner:
                 left = deadline - loop.time()
                 if found is None or found.status in ENDED or left <= 0:
                     return found
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), min(left, LOOK_SECONDS))
+                await _heard(ended, min(left, LOOK_SECONDS))
         finally:
             self._waiting.pop(instance_id, None)
 
@@ -111,14 +110,10 @@ class Runner:
                 self._signals.loop_broken(name, error)
                 await asyncio.sleep(POLL_SECONDS)
             if seconds is None:
-                await self._until_woken()
+                await _heard(self._wake, POLL_SECONDS)
+                self._wake.clear()
             else:
                 await asyncio.sleep(seconds)
-
-    async def _until_woken(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-        self._wake.clear()
 
     async def _claim(self) -> None:
         free = self._max_running - len(self._runs)
@@ -152,3 +147,13 @@ class Runner:
         found: Census = await self._store.census()
         self._backlog = found.backlog
         self._signals.counted(found)
+
+
+async def _heard(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event for at most `seconds`.
+
+    Not by wait_for: before Python 3.12 it swallows a cancellation that comes together with the event.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

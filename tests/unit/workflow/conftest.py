@@ -5,24 +5,25 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from tests.unit.judgment.conftest import anyio_backend, nobody_listens, postgres_url
+from tests.unit.fds.conftest import Server, postgres
+from tests.unit.judgment.conftest import anyio_backend, nobody_listens
 from tests.unit.workflow.processes import ROOT, StubJudgment, Workflow, free_port
 
-__all__ = ["anyio_backend", "nobody_listens", "postgres_url"]
+__all__ = ["anyio_backend", "nobody_listens", "postgres"]
 
 
 @pytest.fixture
-def database_url(postgres_url: str) -> str:
+def database_url(postgres: Server) -> str:
     """An empty database of one test."""
     name = f"workflow_{uuid.uuid4().hex[:12]}"
-    server = postgres_url.replace("+asyncpg", "")
+    server = postgres.url.replace("+asyncpg", "")
 
     async def create() -> None:
         connection = await asyncpg.connect(server)
@@ -32,7 +33,7 @@ def database_url(postgres_url: str) -> str:
             await connection.close()
 
     asyncio.run(create())
-    return f"{postgres_url.rpartition('/')[0]}/{name}"
+    return f"{postgres.url.rpartition('/')[0]}/{name}"
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def workflow(database_url: str, judgment: StubJudgment, tmp_path: Path) -> Itera
         "PYTHONPATH": str(ROOT),
     }
 
-    def spawn(port: int) -> "subprocess.Popen[bytes]":
+    def spawn(port: int, environ: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "uvicorn", "services.workflow.app:from_environment", "--factory"]
         with (tmp_path / f"output-{port}").open("ab") as output:
             return subprocess.Popen(
@@ -85,5 +86,5 @@ def workflow(database_url: str, judgment: StubJudgment, tmp_path: Path) -> Itera
                 stderr=subprocess.STDOUT,
             )
 
-    with closing(Workflow(spawn, free_port(), tmp_path)) as service:
+    with closing(Workflow(spawn, environ, free_port(), tmp_path)) as service:
         yield service

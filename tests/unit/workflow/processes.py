@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from firedrill.wait import poll_until
 
 ROOT = Path(__file__).parents[3]
 TOKEN = {"Authorization": "Bearer open"}
+Spawn = Callable[[int, Mapping[str, str]], "subprocess.Popen[bytes]"]
 
 
 def free_port() -> int:
@@ -70,26 +71,37 @@ class StubJudgment:
         handler.wfile.write(body)
 
     def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        """Stop listening; may be called twice."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
 
 
 class Workflow:
     """The service on one port; may be killed and started again."""
 
-    def __init__(self, spawn: Callable[[int], "subprocess.Popen[bytes]"], port: int, folder: Path) -> None:
-        self._spawn, self.port, self._folder = spawn, port, folder
+    def __init__(self, spawn: Spawn, environ: Mapping[str, str], port: int, folder: Path) -> None:
+        self._spawn, self.environ = spawn, dict(environ)
+        self.port, self._folder = port, folder
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=15.0, trust_env=False)
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
-        self._process = self._spawn(self.port)
-        poll_until(
-            lambda: self.http.get("/health/ready").status_code == 200, f"workflow: {self.output()}", 30
-        )
+        self.launch()
+        poll_until(lambda: self.status("/health/ready") == 200, "workflow is ready", 30)
+
+    def launch(self) -> None:
+        """Start it, and wait for nothing."""
+        self._process = self._spawn(self.port, self.environ)
+
+    def status(self, path: str) -> int:
+        """The status of an answer, 0 while nobody listens."""
+        try:
+            return self.http.get(path).status_code
+        except httpx.TransportError:
+            return 0
 
     def kill(self) -> None:
         """As kill -9 does it."""
@@ -113,12 +125,16 @@ class Workflow:
 
     def another(self) -> "Workflow":
         """A replica on the same database."""
-        return Workflow(self._spawn, free_port(), self._folder)
+        return Workflow(self._spawn, self.environ, free_port(), self._folder)
 
-    def output(self) -> str:
-        """What it printed, the last of it."""
+    def lines(self, message: str) -> list[dict[str, Any]]:
+        """Its log lines with this message."""
+        lines = [json.loads(line) for line in self._everything().splitlines() if line.endswith("}")]
+        return [line for line in lines if line["message"] == message]
+
+    def _everything(self) -> str:
         path = self._folder / f"output-{self.port}"
-        return path.read_text(encoding="utf-8")[-2000:] if path.exists() else ""
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     def begin(self, workflow_id: str = "order-to-cash", *, wait: float = 0, **given: Any) -> httpx.Response:
         """Start an instance for acme."""

@@ -55,6 +55,10 @@ def test_200_instances_end_once_each_though_the_service_is_killed(
     calls = rows("SELECT instance_id, node_id FROM workflow_nodes WHERE type = 'call' AND status = 'done'")
     assert len(rows("SELECT key FROM partner_effects")) == len(calls)
     assert len(rows("SELECT DISTINCT instance_id FROM workflow_nodes")) == len(found)
+    assert max(judgment.keys.values()) > 1, "no node was ever repeated: the test proves nothing"
+    told = Counter(line["instance_id"] for line in workflow.lines("Workflow instance completed"))
+    assert told.keys() <= found.keys()
+    assert set(told.values()) == {1}  # a kill takes along what was logged in the last moment
 
 
 def test_each_end_is_counted_by_one_of_two_replicas(workflow: Workflow, rows: Rows) -> None:
