@@ -6,7 +6,7 @@ PYTHON_BIN := .venv/bin/python
 FIREDRILL := .venv/bin/firedrill
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help up down status logs doctor verify drill check test clean generate lock setup setup-dev
+.PHONY: help up down status logs doctor verify drill load bench check test clean generate lock setup setup-dev
 
 help: ## Print this help
 	@echo "Firedrill: an observability stack in which every alert is a drill."
@@ -41,6 +41,12 @@ verify: setup ## Prove that metrics, logs, traces and alerting hold data
 
 drill: setup ## Run a drill: make drill NAME=FDSSLAViolation; without NAME list them
 	@$(FIREDRILL) drill $(NAME)
+
+load: setup ## Drive load: make load SHAPE=surge SECONDS=60 RATE=50 UI=1
+	@$(FIREDRILL) load $(if $(SHAPE),--shape $(SHAPE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(UI),--ui)
+
+bench: setup-dev ## Measure what the telemetry library costs, as a ratio to bare FastAPI
+	@$(PYTHON_BIN) -m loadtest.bench
 
 check: setup-dev ## Fast checks without backends: lint, types, unit and contract tests
 	@.venv/bin/ruff check .

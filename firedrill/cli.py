@@ -139,6 +139,17 @@ def drill(
 
 
 @cli.command()
+def load(
+    shape: Annotated[str, typer.Option(help="See docs: steady, ramp, spike, ...")] = "steady",
+    seconds: Annotated[float | None, typer.Option(help="How long; none means the shape's own.")] = None,
+    rate: Annotated[float | None, typer.Option(help="At most so many requests a second.")] = None,
+    ui: Annotated[bool, typer.Option("--ui", help="Show Locust's page on 127.0.0.1:8089 meanwhile.")] = False,
+) -> None:
+    """Drive bounded load through the running stack and sum it up."""
+    _leave(_call("firedrill.load", "main", shape, seconds, rate, ui))
+
+
+@cli.command()
 def query(
     promql: Annotated[str, typer.Argument(help="A PromQL expression.")],
     since: Annotated[str | None, typer.Option(help="Also draw the course: 15m, 2h, 1d.")] = None,
