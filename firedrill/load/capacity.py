@@ -19,6 +19,8 @@ SETTLING_SECONDS = 5.0  # after a step begins: users are still being made, queue
 JUDGED_AFTER_SECONDS = 4.0  # after a step ends: the scrapes of its last seconds have come
 SATURATED = 0.85  # of a core: a Python process cannot do more than one
 MACHINE_FULL = 0.9  # of all cores
+BUSY_BEFORE = 0.5  # of all cores; the stack with its background traffic takes less
+BEFORE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,16 @@ def limits(one: Judged) -> str:
         )
     reason = "; ".join(parts) or "no process was at its limit: time went into waiting"
     return f"{reason} (of one core: {told})"
+
+
+def busy_before(found: Processors) -> str:
+    """A warning when the machine had much to do before the load began, nothing otherwise."""
+    if found.machine is None or not found.cores:
+        return ""
+    share = found.machine / found.window / found.cores
+    if share < BUSY_BEFORE:
+        return ""
+    return f"note: the machine was {share:.0%} busy before the load began: figures of a busy machine"
 
 
 def cost_of_order(one: Judged) -> str:

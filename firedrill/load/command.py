@@ -13,7 +13,7 @@ from typing import Protocol, TextIO
 
 from firedrill.clients import Prometheus, open_http
 from firedrill.errors import EnvironmentProblem, FiredrillError
-from firedrill.load.capacity import Search
+from firedrill.load.capacity import BEFORE_SECONDS, Search, busy_before
 from firedrill.load.display import Progress
 from firedrill.load.generator import Generator
 from firedrill.load.measures import Meter, PrometheusMeter
@@ -77,6 +77,7 @@ class Heard:
     result: Result | None = None
     search: Search | None = None
     interrupted: bool = False
+    before: str = ""
     began: float = field(default_factory=time.time)
 
 
@@ -94,6 +95,9 @@ def run(stack: RunningStack, asked: Asked, *, project: Path, reports: Path, stre
         ending(generator, heard),
     ):
         meter = PrometheusMeter(Prometheus(stack.url("prometheus"), http=http), started=stack.started)
+        heard.before = _before(meter)
+        if heard.before:
+            stream.write(heard.before + "\n")
         _listen(generator, heard, meter, stream, folder)
     if heard.interrupted or heard.result is None:
         return INTERRUPTED
@@ -117,6 +121,13 @@ def ending(generator: Generator, heard: Heard) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _before(meter: Meter) -> str:
+    try:
+        return busy_before(meter.processors(at=time.time(), window=BEFORE_SECONDS))
+    except FiredrillError:
+        return ""  # a silent Prometheus is told at the end
 
 
 def _good(heard: Heard) -> bool:
@@ -159,7 +170,7 @@ def _tell(heard: Heard, meter: Meter, stream: TextIO, folder: Path) -> None:
     if heard.plan is None or heard.result is None:
         return
     shop = getattr(meter, "shop", True)
-    seen, notes = Seen("API" if shop else "fds API", None, None), []
+    seen, notes = Seen("API" if shop else "fds API", None, None), [heard.before] if heard.before else []
     try:
         if not meter.settle(heard.result.unix):
             notes.append(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from firedrill.load.capacity import Judged, Search, cost_of_order, limits
+from firedrill.load.capacity import Judged, Search, busy_before, cost_of_order, limits
 from firedrill.load.measures import Processors
 from firedrill.load.messages import Step, Tick
 from firedrill.load.summary import search_findings
@@ -179,6 +179,13 @@ def test_limit_is_the_generator_or_waiting() -> None:
     assert "load generator used it up" in limits(replace(GOOD, generator=0.95))
     idle = replace(GOOD, processors=Processors({"fds": 1.0}, None, 0, 15.0))
     assert "waiting" in limits(idle)
+
+
+def test_a_busy_machine_is_told() -> None:
+    """Figures of a machine that others use too say so; one that is calm, or not measured, says nothing."""
+    assert "75% busy before" in busy_before(Processors({}, 22.5, 2, 15.0))
+    assert busy_before(Processors({}, 6.0, 2, 15.0)) == ""
+    assert busy_before(Processors({}, None, 2, 15.0)) == busy_before(Processors({}, 9.0, 0, 15.0)) == ""
 
 
 def test_cost_of_an_order() -> None:
