@@ -82,6 +82,7 @@ class _Search:
             return Missing(
                 f"the markers of {len(absent)} of {len(wanted)} requests are not there (yet): {ways}",
                 todo="without them the search proves nothing; see the logs of promtail and collector",
+                final=self._place == "answer",  # nothing comes later
             )
         proof = f"{len(wanted)} markers found, " if wanted else ""
         return Seen(f"{proof}none of the secrets in {count} texts")

@@ -24,7 +24,7 @@ class Secret:
 
 def make_secrets(chance: random.Random) -> tuple[Secret, ...]:
     """One secret of each kind; `chance` makes them others than those of any run before."""
-    key, mailbox, word = _word(chance, 24), _word(chance, 12), _word(chance, 16)
+    key, mailbox, word = _word(chance, 24), _word(chance, 12), _word(chance, 12)
     first, second = f"{chance.randrange(2000, 10000)}", f"{chance.randrange(2000, 10000)}"
     card = _with_check_digit("4539" + "".join(str(chance.randrange(10)) for _ in range(11)))
     aws = "".join(chance.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(16))
@@ -35,7 +35,7 @@ def make_secrets(chance: random.Random) -> tuple[Secret, ...]:
         Secret("card", card, (card,)),
         Secret("aws_key", f"AKIA{aws}", (aws,)),
         # The host is one word, as that of a compose service is.
-        Secret("database_url", f"postgresql://canary:{word}@postgres:5432/canary", (word,)),
+        Secret("database_url", f"postgres://app:{word}@db:5432/app", (word,)),
     )
 
 

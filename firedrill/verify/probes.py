@@ -65,6 +65,10 @@ class Probe:
         self._answer: ProbeAnswer | None = None
         self._lock = threading.Lock()
 
+    def another(self) -> "Probe":
+        """A probe of the same plan that has sent nothing yet."""
+        return Probe(self.plan, self._base, http=self._http)
+
     @property
     def answer(self) -> ProbeAnswer | None:
         """The service's successful answer, None while there is none."""

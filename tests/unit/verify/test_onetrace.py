@@ -9,8 +9,9 @@ from rich.console import Console
 
 from firedrill.clients import Span
 from firedrill.verify import verify
+from firedrill.verify.check import Missing
 from firedrill.verify.declared import ProbePlan, Request
-from firedrill.verify.onetrace import is_kind
+from firedrill.verify.onetrace import MOST_REQUESTS, RESEND_SECONDS, Passage, is_kind
 from firedrill.verify.probes import Probe, filled
 
 TRACE = "trace: {services: [judgment, fds], spans: [fds.evaluate], kinds: [sql, redis]}\n"
@@ -137,3 +138,30 @@ def test_unknown_placeholders_stay() -> None:
     """A path may hold braces of its own."""
     assert filled("/a/{b}/{nonce}", {"nonce": "n"}) == "/a/{b}/n"
     assert filled('{"a": "x-{nonce}"}', {"nonce": 'q"'}, is_json=True) == '{"a": "x-q\\""}'
+
+
+def test_a_request_that_took_another_way_is_sent_again() -> None:
+    """After some seconds, and only so often: a peer that has only just started may have been passed over."""
+    now = 0.0
+    plan = ProbePlan(
+        service="shop", job="shop", request=Request("GET", "/"), moving=(), present=(), messages=(), spans=(),
+        exemplar=None,
+    )  # fmt: skip
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={"X-Trace-Id": "x"}))
+    with httpx.Client(transport=transport) as http:
+        probe = Probe(plan, "http://shop", http=http)
+        passage = Passage(probe, probe.another, clock=lambda: now)
+        assert isinstance(passage.current(), Missing)  # its own check has not sent it yet
+        probe.attempt()
+        assert passage.current() is probe
+        passage.took_another_way(probe)
+        assert passage.current() is probe
+        seen = {id(probe)}
+        for _ in range(MOST_REQUESTS + 3):
+            now += RESEND_SECONDS
+            latest = passage.current()
+            assert isinstance(latest, Probe)
+            seen.add(id(latest))
+            passage.took_another_way(latest)
+    assert len(seen) <= MOST_REQUESTS
+    assert len(seen) > 1
