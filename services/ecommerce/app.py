@@ -29,6 +29,7 @@ from services.ecommerce.ports import (
     Cache,
     Catalogue,
     Fraud,
+    FraudUnavailableError,
     Passwords,
     Setup,
     StoreUnavailableError,
@@ -122,7 +123,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        working = asyncio.create_task(_work(shop, peers.setup, worker))
+        working = asyncio.create_task(_work(shop, peers.setup, fraud, worker))
         try:
             yield
         finally:
@@ -149,8 +150,8 @@ def create_app(
     return app
 
 
-async def _work(shop: Shop, setup: Setup, worker: Worker) -> None:
-    """Prepare the database, warm the cache, then move orders; until then requests get 503."""
+async def _work(shop: Shop, setup: Setup, fraud: Fraud, worker: Worker) -> None:
+    """Prepare the database, warm what is cold, then move orders; until then requests get 503."""
     while True:
         try:
             shop.open(await setup.prepare())
@@ -160,6 +161,8 @@ async def _work(shop: Shop, setup: Setup, worker: Worker) -> None:
             await asyncio.sleep(PREPARE_EVERY_SECONDS)
     with suppress(StoreUnavailableError):
         await shop.catalogue.warm(seed.CATEGORIES)
+    with suppress(FraudUnavailableError):
+        await fraud.label("warm-up")  # unknown: only the connection is wanted, before the first customer
     await worker.run()
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -32,7 +33,7 @@ LONGEST_REVIEW_SECONDS: Final = 300.0
 CONFIRM_SECONDS: Final = 900.0
 """How long a payment waits for its code."""
 
-_NOW: Final = sa.func.clock_timestamp()
+_NOW: Final = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
 _KEPT: Final = (
     orders.c.id.label("order_id"), payments.c.id.label("payment_id"), payments.c.fingerprint,
     payments.c.status_code, payments.c.answer,
@@ -41,7 +42,7 @@ _GOODS: Final = (products.c.id.label("product"), products.c.name, products.c.pri
 
 
 def _later(seconds: float) -> sa.ColumnElement[Any]:
-    return _NOW + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    return _NOW + timedelta(seconds=seconds)
 
 
 class PostgresBooks:

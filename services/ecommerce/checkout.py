@@ -102,7 +102,10 @@ class Checkout:
         with self._signals.stage("fds") as span:
             verdict = await self._verdict(evaluation)
             span.set("decision", verdict.decision if verdict else "fds_unavailable")
-            span.set("risk_score", verdict.score if verdict else None)
+            if verdict is None:
+                span.error("fds is unavailable: decided by policy")
+            else:
+                span.set("risk_score", verdict.score)
         purchase = self._purchase(asked, quote.lines, evaluation, verdict)
         kept = await self._books.place(purchase, step=self._signals.stage)
         if kept.order_id == purchase.order_id:

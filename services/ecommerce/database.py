@@ -40,17 +40,19 @@ class Database(Protocol):
         """One transaction; work commits it itself or leaves that to us."""
 
 
-def connect(database_url: str) -> AsyncEngine:
-    """An engine whose pool and connections give up within a call's limit."""
+def connect(
+    database_url: str, *, call_seconds: float = CALL_SECONDS, pool_seconds: float = POOL_SECONDS
+) -> AsyncEngine:
+    """An engine whose connecting gives up after `call_seconds`, and the wait for its pool before that."""
     return create_async_engine(
         database_url,
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
-        pool_timeout=POOL_SECONDS,
+        pool_timeout=pool_seconds,
         pool_recycle=1800,
         hide_parameters=True,
         connect_args={
-            "timeout": CALL_SECONDS,
+            "timeout": call_seconds,
             "command_timeout": PREPARE_SECONDS,
             "server_settings": {"application_name": "ecommerce"},
         },

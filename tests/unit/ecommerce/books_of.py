@@ -47,7 +47,7 @@ class Store:
 
     def __post_init__(self) -> None:
         self.postgres = Postgres(self.engine)
-        database = BoundedDatabase(self.postgres, call_seconds=5)
+        database = BoundedDatabase(self.postgres, call_seconds=15)
         self.setup = PostgresSetup(self.postgres, seed=7, demo_password_hash=demo_hash)
         self.books = PostgresBooks(database, step_seconds=self.step_seconds)
         self.accounts, self.catalogue = PostgresAccounts(database), PostgresCatalogue(database)
@@ -64,7 +64,7 @@ def with_store(
     """Run `work` on a prepared database, emptied of purchases, users and carts if `fresh`."""
 
     async def run() -> T:
-        engine = connect(url)
+        engine = connect(url, call_seconds=10, pool_seconds=8)  # other tests may keep the machine busy
         store = Store(engine, step_seconds)
         try:
             await store.setup.prepare()

@@ -89,6 +89,7 @@ class Rig(Observed):
     redis_url: str = ""
     fds_url: str = "http://unused"
     order_step_seconds: float = 5.0
+    fds_timeout_seconds: float = 5.0  # patient: other tests may keep the machine busy
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -99,7 +100,7 @@ class Rig(Observed):
         """A client of the service between its start and its stop; on real peers when they have addresses."""
         settings = EcommerceSettings(
             SETTINGS, self.database_url, self.redis_url, self.fds_url, faults=self.faults,
-            order_step_seconds=self.order_step_seconds,
+            order_step_seconds=self.order_step_seconds, fds_timeout_seconds=self.fds_timeout_seconds,
         )  # fmt: skip
         fakes = Peers(
             self.setup, self.catalogue, self.accounts, self.books, self.cache, self.fraud, FakePasswords()

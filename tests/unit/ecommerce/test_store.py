@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from services.ecommerce.database import BoundedDatabase, Postgres, connect
+from services.ecommerce.database import POOL_SIZE, BoundedDatabase, Postgres, connect
 from services.ecommerce.domain import Line, OrderStatus, Outcome, User, Verdict
 from services.ecommerce.migrate import VERSION_TABLE
 from services.ecommerce.ports import Quote, Settled, StoreUnavailableError
@@ -405,19 +405,19 @@ def test_a_frozen_database_is_given_up_in_time_and_nothing_is_lost(postgres: Ser
 def test_a_pool_without_a_free_connection_says_so(postgres: Server) -> None:
     """And not that the database is gone."""
 
-    async def work(store: Store) -> str:
-        held = [await store.engine.connect() for _ in range(20)]
+    async def run() -> str:
+        engine = connect(postgres.url, call_seconds=10, pool_seconds=0.1)
+        held = [await engine.connect() for _ in range(2 * POOL_SIZE)]
         try:
             with pytest.raises(StoreUnavailableError) as raised:
-                await BoundedDatabase(store.postgres).read(
-                    lambda connection: connection.execute(sa.text("SELECT 1"))
-                )
+                await Postgres(engine).read(lambda connection: connection.execute(sa.text("SELECT 1")))
         finally:
             for connection in held:
                 await connection.close()
+            await engine.dispose()
         return raised.value.trouble
 
-    assert with_store(postgres.url, work) == "pool"
+    assert asyncio.run(run()) == "pool"
 
 
 def test_our_own_mistakes_are_not_called_an_outage(postgres: Server) -> None:

@@ -42,8 +42,9 @@ class FdsPeer:
                 lines = head.decode().lower().split("\r\n")
                 headers = dict(line.split(": ", 1) for line in lines[1:] if line)
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
-                self.parents.append(headers.get("traceparent", ""))
-                self.transactions.append(json.loads(body)["transaction_id"])
+                if body:  # not the shop's warming up
+                    self.parents.append(headers.get("traceparent", ""))
+                    self.transactions.append(json.loads(body)["transaction_id"])
                 content = json.dumps(self.answer).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(content), content))
                 await writer.drain()
@@ -231,7 +232,8 @@ def test_faults_break_what_they_say(
     """Through the switch, as a drill sets them; the purchase is answered in time."""
     peer = FdsPeer(port=free_port())
     faults = {"FAULTS_ENABLED": "1", "FAULTS_TOKEN": "t", "FAULTS_DIR": str(tmp_path)}
-    rig = a_shop(postgres, redis, peer.port, faults=faults)
+    patience = 0.4 if fault == "fds_slow" else 5.0
+    rig = a_shop(postgres, redis, peer.port, faults=faults, fds_timeout_seconds=patience)
 
     async def run() -> tuple[int, bool]:
         async with peer.serving(), rig.running() as client:
