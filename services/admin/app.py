@@ -24,6 +24,7 @@ from services.admin.signals import Signals
 from services.admin.store import PostgresStore, connect
 from services.admin.worker import Courier, Intake, Worker
 from telemetry.app import Telemetry, instrument, instrument_engine, instrument_httpx
+from telemetry.sentry import close_sentry, init_sentry, watch_requests
 
 LARGEST_BODY_BYTES: Final = 16_384
 
@@ -58,6 +59,7 @@ def create_app(
 ) -> FastAPI:
     """The service; `peers` and `telemetry` take the place of the real ones in tests."""
     telemetry = telemetry or Telemetry.start(settings.telemetry)
+    init_sentry(settings.sentry, metrics=telemetry.metrics)
     peers = peers or real_peers(settings)
     switch = Switch.from_environment("admin", FAULTS, settings.faults)
     signals = Signals(telemetry.metrics, clock=time.monotonic)
@@ -76,6 +78,7 @@ def create_app(
             with suppress(asyncio.CancelledError):
                 await working
             await peers.close()
+            await asyncio.to_thread(close_sentry)
             await asyncio.to_thread(telemetry.shutdown)
 
     async def postgres() -> None:
@@ -84,6 +87,7 @@ def create_app(
         await store.check()
 
     app = FastAPI(title="admin", version=settings.telemetry.version, lifespan=lifespan)
+    watch_requests(app)
     instrument(app, telemetry, ready={"postgres": postgres}, max_body_bytes=LARGEST_BODY_BYTES)
     app.include_router(routes(Service(store, signals, wake=courier.wake)))
     switch.install(app, telemetry.metrics)

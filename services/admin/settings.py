@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
 
 
@@ -16,6 +17,7 @@ class AdminSettings:
     fds_url: str
     seed: int = 7
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sentry: SentrySettings = field(default_factory=SentrySettings)
 
 
 def from_environment(environ: Mapping[str, str]) -> AdminSettings:
@@ -30,6 +32,7 @@ def from_environment(environ: Mapping[str, str]) -> AdminSettings:
         database_url=environ.get("DATABASE_URL") or "postgresql+asyncpg://firedrill@localhost:5432/admin",
         fds_url=_address(environ.get("FDS_URL") or "http://localhost:8001"),
         seed=number,
+        sentry=SentrySettings.from_environment(environ, service="admin"),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
 

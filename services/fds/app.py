@@ -25,6 +25,7 @@ from services.fds.settings import from_environment as read_settings
 from services.fds.signals import Signals
 from services.fds.store import BoundedStore, PostgresFeed, PostgresStore, connect
 from telemetry.app import Telemetry, instrument, instrument_engine, instrument_httpx, instrument_redis
+from telemetry.sentry import close_sentry, init_sentry, watch_requests
 
 PREPARE_EVERY_SECONDS = 1.0
 
@@ -80,6 +81,7 @@ def create_app(
 ) -> FastAPI:
     """The service; `peers` and `telemetry` take the place of the real ones in tests."""
     telemetry = telemetry or Telemetry.start(settings.telemetry)
+    init_sentry(settings.sentry, metrics=telemetry.metrics)
     peers = peers or real_peers(settings)
     switch = Switch.from_environment("fds", FAULTS, settings.faults)
     signals = Signals(telemetry.metrics, clock=time.monotonic)
@@ -106,6 +108,7 @@ def create_app(
             with suppress(asyncio.CancelledError):
                 await preparing
             await peers.close()
+            await asyncio.to_thread(close_sentry)
             await asyncio.to_thread(telemetry.shutdown)
 
     async def postgres() -> None:
@@ -113,6 +116,7 @@ def create_app(
         await store.check()
 
     app = FastAPI(title="fds", version=settings.telemetry.version, lifespan=lifespan)
+    watch_requests(app)
     instrument(app, telemetry, ready={"postgres": postgres})
     app.include_router(routes(service))
     switch.install(app, telemetry.metrics)

@@ -102,12 +102,16 @@ class Assessment:
 
 @dataclass(frozen=True)
 class EngineRun:
-    """One engine's part in an evaluation; without an assessment, `failure` says why."""
+    """One engine's part in an evaluation; without an assessment, `failure` says why.
+
+    `error` is what the engine raised, for those who report it.
+    """
 
     name: EngineName
     seconds: float
     assessment: Assessment | None
     failure: Failure = ""
+    error: BaseException | None = None
 
 
 @dataclass(frozen=True)

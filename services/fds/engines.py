@@ -108,7 +108,7 @@ class Evaluator:
                 assessment = await self._engines[name](transaction)
         except Exception as error:  # a bulkhead: whatever breaks in one engine, the others decide
             self._witness.engine_failed(name, error)
-            return EngineRun(name, self._clock() - started, None, "error")
+            return EngineRun(name, self._clock() - started, None, "error", error)
         return EngineRun(name, self._clock() - started, assessment)
 
     async def _rule(self, transaction: Transaction) -> Assessment:

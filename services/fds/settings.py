@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
 
 
@@ -20,6 +21,7 @@ class FdsSettings:
     ml_url: str | None = None
     seed: int = 7
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sentry: SentrySettings = field(default_factory=SentrySettings)
 
 
 def from_environment(environ: Mapping[str, str]) -> FdsSettings:
@@ -35,6 +37,7 @@ def from_environment(environ: Mapping[str, str]) -> FdsSettings:
         redis_url=environ.get("REDIS_URL") or "redis://localhost:6379/1",
         ml_url=_address(environ.get("ML_URL") or ""),
         seed=number,
+        sentry=SentrySettings.from_environment(environ, service="fds"),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
 

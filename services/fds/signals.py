@@ -9,6 +9,7 @@ from services.fds.domain import EngineName, EngineRun, Evaluation
 from services.fds.quality import OUTCOMES, Labelled, Measures
 from telemetry.logs import get_logger
 from telemetry.metrics import Gauge, Metrics
+from telemetry.sentry import add_fds_breadcrumb, capture_fds_exception, capture_fds_performance_issue
 from telemetry.traces import Span, span
 
 # 0.1 is the SLA; the engines' targets are 0.030, 0.040 and 0.050; 0.25 is the limit of one engine.
@@ -159,15 +160,31 @@ class Signals:
         if event.over_budget:
             self.sla_violations.add(1, event.slowest)
             self._log.warning(SLA_VIOLATED, **fields, budget_ms=domain.BUDGET_SECONDS * 1000)
+            capture_fds_performance_issue(
+                engine=event.slowest,
+                duration_ms=event.elapsed_seconds * 1000,
+                threshold_ms=domain.BUDGET_SECONDS * 1000,
+                transaction_id=event.transaction_id,
+                risk_score=verdict.risk_score,
+            )
         for part in verdict.degraded:
             self.degraded.add(1, part)
         for run in event.runs:
             if run.failure == "timeout":
                 self._seldom(DEGRADED, run.name, reason="timeout", waited_ms=round(run.seconds * 1000, 1))
+            if run.error is not None:
+                capture_fds_exception(
+                    run.error,
+                    transaction_id=event.transaction_id,
+                    risk_score=verdict.risk_score,
+                    engine=run.name,
+                    duration_ms=run.seconds * 1000,
+                )
 
     def failed(self, transaction_id: str, error: BaseException) -> None:
         """An evaluation could not be made or kept."""
         self._log.error(FAILED, transaction_id=transaction_id, reason=str(error)[:200])
+        capture_fds_exception(error, transaction_id=transaction_id)
 
     def engine_failed(self, name: EngineName, error: BaseException) -> None:
         """An engine raised."""
@@ -227,6 +244,7 @@ class Signals:
         """Count and span an evaluation; the caller sets the result's attributes."""
         self.in_progress.add(1)
         try:
+            add_fds_breadcrumb("Evaluating", transaction_id=transaction_id)
             with span("fds.evaluate", transaction_id=transaction_id) as current:
                 yield current
         finally:

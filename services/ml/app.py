@@ -19,6 +19,7 @@ from services.ml.settings import from_environment as read_settings
 from services.ml.signals import Signals
 from services.ml.trees import Model
 from telemetry.app import Telemetry, instrument
+from telemetry.sentry import close_sentry, init_sentry, watch_requests
 
 LARGEST_BODY_BYTES: Final = 16_384
 
@@ -28,6 +29,7 @@ def create_app(
 ) -> FastAPI:
     """The service; `model` and `telemetry` take the place of the real ones in tests."""
     telemetry = telemetry or Telemetry.start(settings.telemetry)
+    init_sentry(settings.sentry, metrics=telemetry.metrics)
     model = model or load_model()
     switch = Switch.from_environment("ml", FAULTS, settings.faults)
     signals = Signals(telemetry.metrics, clock=time.monotonic, version=model.version)
@@ -42,9 +44,11 @@ def create_app(
         try:
             yield
         finally:
+            await asyncio.to_thread(close_sentry)
             await asyncio.to_thread(telemetry.shutdown)
 
     app = FastAPI(title="ml", version=settings.telemetry.version, lifespan=lifespan)
+    watch_requests(app)
     instrument(app, telemetry, max_body_bytes=LARGEST_BODY_BYTES)
     app.include_router(routes(service))
     switch.install(app, telemetry.metrics)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
 
 
@@ -12,11 +13,13 @@ class MlSettings:
 
     telemetry: TelemetrySettings
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sentry: SentrySettings = field(default_factory=SentrySettings)
 
 
 def from_environment(environ: Mapping[str, str]) -> MlSettings:
     """What telemetry reads; the model comes with the code."""
     return MlSettings(
         telemetry=TelemetrySettings.from_environment(environ, service="ml", system="shopfds"),
+        sentry=SentrySettings.from_environment(environ, service="ml"),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
