@@ -89,7 +89,9 @@ class Runner:
         ended = self._waiting.setdefault(instance_id, asyncio.Event())
         try:
             while True:
-                found = await self._store.get(instance_id)
+                ended.clear()
+                with suppress_instrumentation():  # looking again and again would fill the request's trace
+                    found = await self._store.get(instance_id)
                 left = deadline - loop.time()
                 if found is None or found.status in ENDED or left <= 0:
                     return found
@@ -101,7 +103,7 @@ class Runner:
         """`work` for ever, whatever happens to it; without `seconds` it waits by itself."""
         while True:
             try:
-                with suppress_instrumentation():  # looking for work is no trace of its own twice a second
+                with suppress_instrumentation():  # or each look for work would be a trace of its own
                     await work()
             except StoreUnavailableError as error:
                 self._signals.store_unavailable(name, error)

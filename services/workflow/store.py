@@ -183,9 +183,12 @@ class PostgresLedger:
         values = {"key": known, "partner": partner, "operation": operation, "reference": reference}
 
         async def work(connection: AsyncConnection) -> str:
-            await connection.execute(insert(effects).values(**values).on_conflict_do_nothing())
-            found = await connection.execute(select(effects.c.reference).where(effects.c.key == known))
-            return str(found.scalar_one())
+            entering = insert(effects).values(**values).on_conflict_do_nothing()
+            entered = (await connection.execute(entering.returning(effects.c.reference))).scalar_one_or_none()
+            if entered is None:
+                known_as = select(effects.c.reference).where(effects.c.key == known)
+                entered = (await connection.execute(known_as)).scalar_one()
+            return str(entered)
 
         return await self._database.transaction(work)
 

@@ -96,7 +96,9 @@ class FakeStore:
     kept: dict[str, Instance] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     paused: list[float] = field(default_factory=list)
+    timers: set[str] = field(default_factory=set)
     saves: int = 0
+    looks: int = 0
     lost: bool = False
     failures: int = 0
 
@@ -126,6 +128,7 @@ class FakeStore:
     async def get(self, instance_id: str) -> Instance | None:
         """What was kept."""
         self._check()
+        self.looks += 1
         return self.kept.get(instance_id)
 
     async def find(self, wanted: Filter) -> Sequence[Instance]:
@@ -134,10 +137,10 @@ class FakeStore:
         return list(self.kept.values())[::-1][: wanted.limit]
 
     async def claim(self, owner: str, *, limit: int, lease_seconds: float) -> Sequence[Claim]:
-        """All that wait."""
+        """All that wait for a worker; a timer is never due here."""
         self._check()
-        due = [one for one in self.kept.values() if one.status is Status.WAITING][:limit]
-        return [self.take(one) for one in due]
+        waiting = [one for one in self.kept.values() if one.status is Status.WAITING]
+        return [self.take(one) for one in waiting if one.id not in self.timers][:limit]
 
     def take(self, instance: Instance, *, now: datetime = START) -> Claim:
         """A claim of one instance."""
@@ -161,6 +164,7 @@ class FakeStore:
         """Let it wait."""
         self._check()
         self.paused.append(seconds)
+        self.timers.add(claim.instance.id)
         found = self.kept[claim.instance.id]
         self.kept[claim.instance.id] = replace(found, status=Status.WAITING)
 

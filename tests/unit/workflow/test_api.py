@@ -168,6 +168,16 @@ async def test_who_waits_gets_the_end(service: Service) -> None:
     assert answer.json()["status"] == "completed"
 
 
+async def test_waiting_over_a_timer_looks_seldom(service: Service) -> None:
+    """The end of one run is no end of the instance: who waits does not look in a tight loop from then on."""
+    service.rig.judge.answers = [{"verdict": "review", "confidence": 0.5}]
+    service.rig.runner.start()
+    path = "/api/v1/workflows/defect-triage/instances?wait=1.2"
+    await service.client.post(path, json={"tenant_id": "acme"})
+    await service.rig.runner.stop()
+    assert service.rig.store.looks <= 8
+
+
 async def test_who_waits_in_vain_gets_202(service: Service) -> None:
     """It is accepted all the same."""
     answer = await service.client.post(f"{START}?wait=0.1", json=GOOD)
