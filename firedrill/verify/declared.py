@@ -25,7 +25,7 @@ import yaml
 from firedrill.errors import TopologyError
 
 KINDS = ("sql", "redis", "http")
-PLACES = ("logs", "traces", "answer")
+PLACES = ("logs", "traces", "answer", "inbox")
 SECRETS = ("api_key", "email", "phone", "card", "aws_key", "database_url")
 
 

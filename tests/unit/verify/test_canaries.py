@@ -29,7 +29,7 @@ WISHES = """
 """
 
 
-def outcomes(world: Any, *, deadline: float = 0.5) -> dict[str, dict[str, Any]]:
+def outcomes(world: Any, *, deadline: float = 2.0) -> dict[str, dict[str, Any]]:
     """Every check's outcome by name."""
     machine = io.StringIO()
     verify(

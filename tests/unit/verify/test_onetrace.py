@@ -147,7 +147,11 @@ def test_a_request_that_took_another_way_is_sent_again() -> None:
         service="shop", job="shop", request=Request("GET", "/"), moving=(), present=(), messages=(), spans=(),
         exemplar=None,
     )  # fmt: skip
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={"X-Trace-Id": "x"}))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"X-Trace-Id": request.headers["traceparent"].split("-")[1]})
+
+    transport = httpx.MockTransport(answer)
     with httpx.Client(transport=transport) as http:
         probe = Probe(plan, "http://shop", http=http)
         passage = Passage(probe, probe.another, clock=lambda: now)

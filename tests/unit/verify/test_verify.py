@@ -209,7 +209,7 @@ def test_bad_probe_file_is_named(tmp_path: Path) -> None:
 def test_answer_in_an_unknown_shape_is_a_failed_check(world: Any) -> None:
     """A backend that answers something else is a finding, not a traceback."""
     world.nonsense = "loki"
-    failed = run(world).failed
+    failed = run(world, deadline=2).failed
     assert failed.keys() == {"judgment: logs", "canaries: loki"}
     assert "a shape that verify does not know" in failed["judgment: logs"]["detail"]
 
