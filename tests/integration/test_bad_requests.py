@@ -103,9 +103,8 @@ def test_bad_requests_are_refused(stack: Any, service: str, who: list[str], tmp_
     url = stack.view().url(service)
     answers = enough(url, tmp_path, who)
     told = ", ".join(f"{count} of {status}" for status, count in sorted(answers.statuses.items()))
-    print(
-        f"\n{service}: {answers.statuses.total()} bad requests to {len(answers.operations)} operations: {told}"
-    )
+    count, operations = answers.statuses.total(), len(answers.operations)
+    print(f"\n{service}: {count} bad requests to {operations} operations: {told}")
     assert answers.failed == []
     assert answers.statuses.total() >= WANTED
     assert stack.http.get(f"{url}/health/ready").status_code == 200
