@@ -1,23 +1,18 @@
 """Routes of the shop: parse, call, record, respond."""
 
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from services.ecommerce.catalogue import PAGE, CachedCatalogue
-from services.ecommerce.checkout import Asked, Checkout
+from services.ecommerce.catalogue import PAGE
+from services.ecommerce.checkout import Asked
 from services.ecommerce.domain import Buyer, Line, User, fingerprint, total
 from services.ecommerce.ports import (
-    Accounts,
-    Books,
     BusyError,
     OrderView,
-    Passwords,
-    StoreUnavailableError,
 )
 from services.ecommerce.schemas import (
     Code,
@@ -29,11 +24,11 @@ from services.ecommerce.schemas import (
     body_of,
     key_of,
     parsed,
-    product_id,
+    read_product_id,
     uuid_of,
 )
 from services.ecommerce.sessions import Sessions, guest
-from services.ecommerce.signals import Signals
+from services.ecommerce.shop import Shop, unauthorized
 from telemetry.errors import ClientError
 from telemetry.logs import bind
 from telemetry.text import SafeText
@@ -45,67 +40,6 @@ _KEY_HEADER: Final = {
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 128},
 }
-
-
-class Shop:
-    """What the routes share; `sessions` is there once the database is prepared."""
-
-    def __init__(
-        self,
-        catalogue: CachedCatalogue,
-        accounts: Accounts,
-        books: Books,
-        passwords: Passwords,
-        signals: Signals,
-        *,
-        checkout: Callable[[Sessions], Checkout],
-        now: Callable[[], datetime],
-    ) -> None:
-        self.catalogue, self.accounts, self.books = catalogue, accounts, books
-        self.passwords, self.signals, self.now = passwords, signals, now
-        self._make_checkout = checkout
-        self._open: tuple[Sessions, Checkout] | None = None
-
-    def open(self, key: bytes) -> None:
-        """Begin serving: schema and seed data are there, and tokens are signed with `key`."""
-        sessions = Sessions(key)
-        self._open = (sessions, self._make_checkout(sessions))
-        self.signals.prepared()
-
-    @property
-    def sessions(self) -> Sessions:
-        """Raises StoreUnavailableError before the shop is open."""
-        return self.require()[0]
-
-    @property
-    def checkout(self) -> Checkout:
-        """Raises StoreUnavailableError before the shop is open."""
-        return self.require()[1]
-
-    def require(self) -> tuple[Sessions, Checkout]:
-        """What is there once the shop is open; StoreUnavailableError before."""
-        if self._open is None:
-            raise StoreUnavailableError("the shop is not prepared yet")
-        return self._open
-
-    def known(self, request: Request) -> Buyer | None:
-        """Who asks, by the bearer token; None without one. ClientError for a wrong or old one."""
-        header = request.headers.get("authorization")
-        if header is None:
-            return None
-        scheme, _, token = header.partition(" ")
-        buyer = self.sessions.buyer(token.strip()) if scheme.lower() == "bearer" else None
-        if buyer is None:
-            raise _unauthorized("the token is not valid, or not any more: log in again")
-        self.signals.seen(buyer.id)
-        return buyer
-
-    def buyer(self, request: Request) -> Buyer:
-        """Who asks; ClientError when that is not said."""
-        buyer = self.known(request)
-        if buyer is None:
-            raise _unauthorized("log in, and send the token as `Authorization: Bearer ...`")
-        return buyer
 
 
 def routes(shop: Shop) -> APIRouter:
@@ -139,7 +73,7 @@ def _catalogue_routes(router: APIRouter, shop: Shop) -> None:
     @router.get("/products/{product_id}", summary="One product")
     async def product(product_id: str) -> Response:
         shop.require()
-        return _json(await shop.catalogue.product(_product(product_id)))
+        return _json(await shop.catalogue.product(read_product_id(product_id)))
 
 
 def _user_routes(router: APIRouter, shop: Shop) -> None:
@@ -163,7 +97,7 @@ def _user_routes(router: APIRouter, shop: Shop) -> None:
         right = await _hashing(shop.passwords.fits(wanted.password, user.password_hash if user else None))
         if user is None or not right:
             shop.signals.login_failed()
-            raise _unauthorized("e-mail address or password is wrong")
+            raise unauthorized("e-mail address or password is wrong")
         with bind(user_id=str(user.id)):
             shop.signals.logged_in()
         return _session(sessions, shop, user)
@@ -186,7 +120,7 @@ def _cart_routes(router: APIRouter, shop: Shop) -> None:
     @router.put("/cart/items/{product_id}", openapi_extra=body_of(Quantity), summary="Set a quantity")
     async def put(request: Request, product_id: str) -> dict[str, Any]:
         buyer = shop.buyer(request)
-        product, wanted = _product(product_id), await parsed(request, Quantity)
+        product, wanted = read_product_id(product_id), await parsed(request, Quantity)
         with bind(user_id=str(buyer.id)):
             if not await shop.accounts.put(buyer.id, product, wanted.quantity):
                 raise ClientError(404, "unknown_product", "no such product, or no room for it in the cart")
@@ -202,7 +136,7 @@ def _checkout_routes(router: APIRouter, shop: Shop) -> None:
         checkout, buyer = shop.checkout, shop.known(request)
         if buyer is None:
             if wanted.email is None:
-                raise _unauthorized("log in, or send an e-mail address to buy as a guest")
+                raise unauthorized("log in, or send an e-mail address to buy as a guest")
             if wanted.items is None:
                 raise ClientError(422, "invalid_request", "items: a guest has no cart; send items")
             buyer = guest(wanted.email)
@@ -291,14 +225,6 @@ def _session(sessions: Sessions, shop: Shop, user: User) -> dict[str, Any]:
     shop.signals.seen(user.id)
     buyer = Buyer(user.id, user.email.rpartition("@")[2], user.created_at)
     return {"user_id": str(user.id), "token": sessions.token(buyer), "token_type": "bearer"}
-
-
-def _unauthorized(message: str) -> ClientError:
-    return ClientError(401, "unauthorized", message, headers={"WWW-Authenticate": "Bearer"})
-
-
-def _product(text: str) -> str:
-    return product_id(text)
 
 
 def _json(body: bytes) -> Response:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from faults import Switch
 from services.ecommerce import seed
 from services.ecommerce.adapters import RedisCache, ScryptPasswords, connect_redis
-from services.ecommerce.api import Shop, routes
+from services.ecommerce.api import routes
 from services.ecommerce.books import PostgresBooks
 from services.ecommerce.catalogue import CachedCatalogue
 from services.ecommerce.checkout import Checkout
@@ -37,6 +37,7 @@ from services.ecommerce.ports import (
 from services.ecommerce.sessions import Sessions
 from services.ecommerce.settings import EcommerceSettings
 from services.ecommerce.settings import from_environment as read_settings
+from services.ecommerce.shop import Shop
 from services.ecommerce.signals import REQUEST_NAMES, Signals
 from services.ecommerce.store import PostgresAccounts, PostgresCatalogue, PostgresSetup
 from services.ecommerce.watch import CountedFailures, answer_without_store

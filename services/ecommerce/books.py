@@ -7,7 +7,6 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ecommerce.database import Database
@@ -23,7 +22,19 @@ from services.ecommerce.domain import (
     first_order_status,
 )
 from services.ecommerce.ports import Confirmation, Kept, OrderView, Quote, Settled, Waiting
-from services.ecommerce.tables import cart_items, order_items, orders, payments, products
+from services.ecommerce.statements import (
+    ADD_LINES,
+    ADD_ORDER,
+    ADD_PAYMENT,
+    KEPT,
+    LINES,
+    NOW,
+    ORDER,
+    QUOTE_CART,
+    QUOTE_ITEMS,
+    later,
+)
+from services.ecommerce.tables import cart_items, order_items, orders, payments
 
 STATUS_CODES: Final = {"completed": 201, "pending": 202, "failed": 402}
 REVIEW_SECONDS: Final = 5.0
@@ -32,17 +43,6 @@ little, and after five minutes at the latest."""
 LONGEST_REVIEW_SECONDS: Final = 300.0
 CONFIRM_SECONDS: Final = 900.0
 """How long a payment waits for its code."""
-
-_NOW: Final = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
-_KEPT: Final = (
-    orders.c.id.label("order_id"), payments.c.id.label("payment_id"), payments.c.fingerprint,
-    payments.c.status_code, payments.c.answer,
-)  # fmt: skip
-_GOODS: Final = (products.c.id.label("product"), products.c.name, products.c.price)
-
-
-def _later(seconds: float) -> sa.ColumnElement[Any]:
-    return _NOW + timedelta(seconds=seconds)
 
 
 class PostgresBooks:
@@ -53,20 +53,13 @@ class PostgresBooks:
 
     async def quote(self, buyer: UUID, key: str, wanted: Mapping[str, int] | None) -> Quote:
         """Prices and the earlier purchase in one statement; a second one only for an empty cart."""
-        same_key = sa.and_(payments.c.buyer == buyer, payments.c.idempotency_key == key)
-        amounts: Any = sa.null() if wanted is not None else cart_items.c.quantity
-        query = sa.select(*_GOODS, amounts.label("quantity"), *_KEPT)
-        source: Any = products
-        if wanted is None:
-            mine = sa.and_(cart_items.c.product_id == products.c.id, cart_items.c.user_id == buyer)
-            source = products.join(cart_items, mine)
-        else:
-            query = query.where(products.c.id.in_(wanted))
-        source = source.outerjoin(payments, same_key).outerjoin(orders, orders.c.payment_id == payments.c.id)
-        query = query.select_from(source).order_by(products.c.id)
+        values: dict[str, object] = {"buyer": buyer, "key": key}
+        if wanted is not None:
+            values["wanted"] = list(wanted)
+        query = QUOTE_CART if wanted is None else QUOTE_ITEMS
 
         async def work(connection: AsyncConnection) -> Quote:
-            rows = (await connection.execute(query)).all()
+            rows = (await connection.execute(query, values)).all()
             if not rows:
                 return Quote((), await _by_key(connection, buyer, key))
             lines = [
@@ -83,8 +76,7 @@ class PostgresBooks:
         async def work(connection: AsyncConnection) -> Kept:
             with step("charge"):
                 row = self._payment(purchase)
-                added = insert(payments).values(row).on_conflict_do_nothing(constraint="shop_payments_once")
-                if (await connection.execute(added)).rowcount == 0:
+                if (await connection.execute(ADD_PAYMENT, row)).rowcount == 0:
                     earlier = await _by_key(connection, purchase.buyer, purchase.key)
                     assert earlier is not None  # payments are never deleted
                     return earlier
@@ -100,8 +92,7 @@ class PostgresBooks:
 
     @staticmethod
     def _payment(purchase: Purchase) -> dict[str, object]:
-        outcome, verdict = purchase.outcome, purchase.verdict
-        wait = CONFIRM_SECONDS if outcome.reason == "authentication" else REVIEW_SECONDS
+        outcome = purchase.outcome
         pending = outcome.status == "pending"
         return {
             "id": purchase.payment_id,
@@ -112,14 +103,12 @@ class PostgresBooks:
             "method": purchase.method,
             "status": outcome.status,
             "reason": outcome.reason,
-            **_said(verdict),
+            **_said(purchase.verdict),
             "evaluation": dict(purchase.evaluation),
             "answer": dict(purchase.answer),
             "status_code": STATUS_CODES[outcome.status],
-            "wrong_codes": 0,
-            "review_at": _later(wait) if pending else None,
-            "created_at": _NOW,
-            "settled_at": None if pending else _NOW,
+            "review_in": timedelta(seconds=_wait(outcome)) if pending else None,
+            "settled_in": None if pending else timedelta(0),
         }
 
     async def _add_order(self, connection: AsyncConnection, purchase: Purchase) -> None:
@@ -131,13 +120,11 @@ class PostgresBooks:
             "status": first_order_status(purchase.outcome),
             "amount": purchase.amount,
             "pieces": purchase.items,
-            "due_at": _later(self._step_seconds) if paid else None,
-            "created_at": _NOW,
-            "updated_at": _NOW,
+            "due_in": timedelta(seconds=self._step_seconds) if paid else None,
         }
-        await connection.execute(sa.insert(orders).values(order))
+        await connection.execute(ADD_ORDER, order)
         lines = [{"order_id": purchase.order_id, **vars(line)} for line in purchase.lines]
-        await connection.execute(sa.insert(order_items), lines)
+        await connection.execute(ADD_LINES, lines)
         if purchase.from_cart and purchase.outcome.status != "failed":
             await connection.execute(sa.delete(cart_items).where(cart_items.c.user_id == purchase.buyer))
 
@@ -145,17 +132,17 @@ class PostgresBooks:
         """Two statements by primary key."""
 
         async def work(connection: AsyncConnection) -> OrderView | None:
-            row = (await connection.execute(_ORDER.where(orders.c.id == order_id))).mappings().first()
+            row = (await connection.execute(ORDER.where(orders.c.id == order_id))).mappings().first()
             if row is None:
                 return None
-            found = await connection.execute(_LINES.where(order_items.c.order_id == order_id))
+            found = await connection.execute(LINES.where(order_items.c.order_id == order_id))
             return OrderView(**row, lines=[Line(*line) for line in found])
 
         return await self._database.read(work)
 
     async def orders(self, buyer: UUID, *, limit: int) -> Sequence[OrderView]:
         """By the index on buyer and time."""
-        query = _ORDER.where(orders.c.buyer == buyer).order_by(orders.c.created_at.desc()).limit(limit)
+        query = ORDER.where(orders.c.buyer == buyer).order_by(orders.c.created_at.desc()).limit(limit)
 
         async def work(connection: AsyncConnection) -> Sequence[OrderView]:
             return [OrderView(**row) for row in (await connection.execute(query)).mappings()]
@@ -206,8 +193,8 @@ class PostgresBooks:
             .where(orders.c.id.in_(due))
             .values(
                 status=sa.case(dict(NEXT_STATUS), value=orders.c.status),
-                due_at=sa.case((last, sa.null()), else_=_later(self._step_seconds)),
-                updated_at=_NOW,
+                due_at=sa.case((last, sa.null()), else_=later(self._step_seconds)),
+                updated_at=NOW,
             )
             .returning(orders.c.status)
         )
@@ -226,12 +213,12 @@ class PostgresBooks:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        age = sa.func.extract("epoch", _NOW - payments.c.created_at)
+        age = sa.func.extract("epoch", NOW - payments.c.created_at)
         wait = sa.func.least(LONGEST_REVIEW_SECONDS, sa.func.greatest(REVIEW_SECONDS, age / 2))
         statement = (
             sa.update(payments)
             .where(payments.c.id.in_(due))
-            .values(review_at=_NOW + sa.func.make_interval(0, 0, 0, 0, 0, 0, wait))
+            .values(review_at=NOW + sa.func.make_interval(0, 0, 0, 0, 0, 0, wait))
             .returning(payments.c.id, payments.c.amount, payments.c.reason, payments.c.evaluation)
         )
 
@@ -254,16 +241,15 @@ class PostgresBooks:
         values: dict[str, object] = {"status": outcome.status, "reason": outcome.reason}
         values |= {} if verdict is None else _said(verdict)
         if outcome.status == "pending":
-            wait = CONFIRM_SECONDS if outcome.reason == "authentication" else REVIEW_SECONDS
-            values["review_at"] = _later(wait)
+            values["review_at"] = later(_wait(outcome))
         else:
-            values |= {"review_at": None, "settled_at": _NOW}
+            values |= {"review_at": None, "settled_at": NOW}
         mine = (payments.c.id == payment_id, payments.c.status == "pending")
         if (await connection.execute(sa.update(payments).where(*mine).values(values))).rowcount == 0:
             return None
-        order: dict[str, object] = {"updated_at": _NOW, "status": first_order_status(outcome)}
+        order: dict[str, object] = {"updated_at": NOW, "status": first_order_status(outcome)}
         if outcome.status == "completed":
-            order["due_at"] = _later(self._step_seconds)
+            order["due_at"] = later(self._step_seconds)
         moved = (
             sa.update(orders)
             .where(orders.c.payment_id == payments.c.id, payments.c.id == payment_id)
@@ -274,15 +260,9 @@ class PostgresBooks:
         return Settled(payment_id, row[0], row[1], row[2], row[3], outcome, row[4])
 
 
-_ORDER: Final = sa.select(
-    orders.c.id, orders.c.buyer, orders.c.status, orders.c.amount, orders.c.pieces.label("items"),
-    orders.c.created_at, orders.c.updated_at, payments.c.id.label("payment_id"),
-    payments.c.status.label("payment_status"), payments.c.reason.label("payment_reason"),
-    payments.c.method.label("payment_method"),
-).join(payments, payments.c.id == orders.c.payment_id)  # fmt: skip
-_LINES: Final = sa.select(
-    order_items.c.product_id, order_items.c.name, order_items.c.quantity, order_items.c.unit_price
-).order_by(order_items.c.product_id)
+def _wait(outcome: Outcome) -> float:
+    """Seconds until a pending payment is looked at."""
+    return CONFIRM_SECONDS if outcome.reason == "authentication" else REVIEW_SECONDS
 
 
 def _said(verdict: Verdict | None) -> dict[str, object]:
@@ -293,7 +273,7 @@ def _said(verdict: Verdict | None) -> dict[str, object]:
 
 async def _by_key(connection: AsyncConnection, buyer: UUID, key: str) -> Kept | None:
     query = (
-        sa.select(*_KEPT)
+        sa.select(*KEPT)
         .select_from(payments)
         .join(orders, orders.c.payment_id == payments.c.id)
         .where(payments.c.buyer == buyer, payments.c.idempotency_key == key)

@@ -137,7 +137,7 @@ def body_of(model: type[BaseModel], *, parameters: tuple[Mapping[str, Any], ...]
     return {**extra, "parameters": [dict(one) for one in parameters]} if parameters else extra
 
 
-def product_id(text: str) -> str:
+def read_product_id(text: str) -> str:
     """The id of a product in a path; 404 for what cannot be one."""
     if not re.fullmatch(PRODUCT_ID, text):
         raise ClientError(404, "unknown_product", "no such product")
