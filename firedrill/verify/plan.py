@@ -82,7 +82,8 @@ def make_places(stack: RunningStack, *, http: httpx.Client) -> places.Places:
 def _log_files(stack: RunningStack) -> LogFiles:
     if stack.runtime == "docker":
         return DockerLogs(stack.root / "docker-compose.yml")
-    return LocalLogFiles([stack.state_folder / "logs", stack.state_folder / "data/service-logs"])
+    folders = ("logs", "data/service-logs", "own/logs")
+    return LocalLogFiles([stack.state_folder / name for name in folders])
 
 
 def _backends(stack: RunningStack, http: httpx.Client) -> services.Backends:
