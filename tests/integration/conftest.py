@@ -19,7 +19,7 @@ from firedrill.clients import Jaeger, Loki, Prometheus, open_http
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-# Below 32768 with every port (outgoing connections take those above), and on no default port of a user's stack.
+# Every port stays below 32768 (outgoing connections take those above) and off a user's default ports.
 PORT_OFFSET = "2700"
 # What `up` itself sets; a value of ours would be in its way.
 SET_BY_UP = {"CONFIG_DIR", "RULES_DIR", "COLLECTOR_OVERLAY", "RULES_RESEND_DELAY"}
