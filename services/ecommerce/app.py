@@ -44,6 +44,7 @@ from services.ecommerce.watch import CountedFailures, answer_without_store
 from services.ecommerce.worker import Worker
 from telemetry.app import Telemetry, instrument, instrument_engine, instrument_httpx, instrument_redis
 from telemetry.routes import Routes
+from telemetry.sentry import close_sentry, init_sentry, watch_requests
 
 PREPARE_EVERY_SECONDS = 1.0
 
@@ -104,6 +105,7 @@ def create_app(
 ) -> FastAPI:
     """The service; `peers` and `telemetry` take the place of the real ones in tests."""
     telemetry = telemetry or Telemetry.start(settings.telemetry)
+    init_sentry(settings.sentry, metrics=telemetry.metrics)
     switch = Switch.from_environment("ecommerce", FAULTS, settings.faults)
     peers = peers or real_peers(settings, switch)
     signals = Signals(telemetry.metrics, clock=time.monotonic)
@@ -132,6 +134,7 @@ def create_app(
             with suppress(asyncio.CancelledError):
                 await working
             await peers.close()
+            await asyncio.to_thread(close_sentry)
             await asyncio.to_thread(telemetry.shutdown)
 
     async def postgres() -> None:
@@ -144,6 +147,7 @@ def create_app(
     # The last one added is the first one asked: telemetry, then the counter, then the fault.
     app.add_middleware(FaultyRequests, switch=switch, seed=settings.seed)
     app.add_middleware(CountedFailures, routes=places, signals=signals)
+    watch_requests(app)
     # Redis and fds are no conditions: without them the shop goes on.
     instrument(app, telemetry, ready={"postgres": postgres}, names=REQUEST_NAMES)
     answer_without_store(app, routes=places, signals=signals)

@@ -117,7 +117,7 @@ class Checkout:
             with self._signals.asking():
                 verdict = await self._fraud.evaluate(evaluation)
         except FraudUnavailableError as error:
-            self._signals.fds_missed(error)
+            self._signals.fds_missed(error, evaluation)
             return None
         self._signals.evaluated(verdict)
         return verdict

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
 
 
@@ -25,6 +26,7 @@ class EcommerceSettings:
     fallback_limit_krw: int = 100_000
     cache_ttl_seconds: int = 900
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sentry: SentrySettings = field(default_factory=SentrySettings)
 
 
 def from_environment(environ: Mapping[str, str]) -> EcommerceSettings:
@@ -39,6 +41,7 @@ def from_environment(environ: Mapping[str, str]) -> EcommerceSettings:
         fds_timeout_seconds=_number(environ, "FDS_TIMEOUT_SECONDS", 0.4, low=0.01, high=10),
         fallback_limit_krw=int(_number(environ, "FDS_FALLBACK_LIMIT_KRW", 100_000, low=0, high=10**10)),
         cache_ttl_seconds=int(_number(environ, "CACHE_TTL_SECONDS", 900, low=1, high=86_400)),
+        sentry=SentrySettings.from_environment(environ, service="ecommerce"),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
 

@@ -24,6 +24,7 @@ from telemetry.logs import get_logger
 from telemetry.masking import hash_user_id
 from telemetry.metrics import Metrics
 from telemetry.request_metrics import RequestMetricNames
+from telemetry.sentry import capture_exception_with_context
 from telemetry.traces import Span, span
 
 ErrorType = Literal["internal", "database", "pool"]
@@ -296,9 +297,18 @@ class Signals:
             self._ratio.looked(hit=False)
         self._seldom(CACHE_UNAVAILABLE, error)
 
-    def fds_missed(self, error: BaseException) -> None:
-        """A payment was decided without fds."""
+    def fds_missed(self, error: BaseException, evaluation: Mapping[str, object] | None = None) -> None:
+        """A payment was decided without fds; `evaluation` is what fds was asked."""
         self._seldom(FDS_UNAVAILABLE, error)
+        asked = evaluation or {}
+        capture_exception_with_context(
+            error,
+            level="warning",
+            transaction_id=asked.get("transaction_id"),
+            order_amount=asked.get("amount"),
+            payment_method=asked.get("payment_method"),
+            user_id=asked.get("user_id"),
+        )
 
     def fds_back(self) -> None:
         """fds answers, for the first time after it did not."""
@@ -315,6 +325,7 @@ class Signals:
     def worker_failed(self, error: Exception) -> None:
         """The worker met something that nobody expected; it goes on."""
         self._log.error(WORKER_FAILED, exc=error)
+        capture_exception_with_context(error)
 
     def prepared(self) -> None:
         """Schema and seed data are there."""
