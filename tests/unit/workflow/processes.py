@@ -129,8 +129,9 @@ class Workflow:
 
     def lines(self, message: str) -> list[dict[str, Any]]:
         """Its log lines with this message."""
-        lines = [json.loads(line) for line in self._everything().splitlines() if line.endswith("}")]
-        return [line for line in lines if line["message"] == message]
+        return [
+            line for line in map(_parsed, self._everything().splitlines()) if line.get("message") == message
+        ]
 
     def _everything(self) -> str:
         path = self._folder / f"output-{self.port}"
@@ -178,6 +179,14 @@ class Workflow:
             if known == name and all(f'{key}="{label}"' in rest for key, label in labels.items()):
                 total += float(value)
         return total
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """A log line; nothing where it is other output, or was cut off by a kill."""
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {}
 
 
 def settle(condition: Callable[[], object], what: str, seconds: float = 15) -> float:
