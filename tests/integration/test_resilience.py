@@ -8,7 +8,7 @@ from typing import Any
 
 from firedrill.wait import poll_until
 from tests.integration.resilience.evidence import spans_stored
-from tests.integration.resilience.killing import SERVICES, Counts, Death, kill_under_load
+from tests.integration.resilience.killing import QUEUED_SECONDS, SERVICES, Counts, Death, kill_under_load
 from tests.integration.resilience.search import STORES, Found, Search, faults_of
 from tests.integration.resilience.table import table
 
@@ -16,6 +16,9 @@ COMPONENTS = (
     *STORES, "collector", "jaeger", "loki", "promtail", "prometheus", "alertmanager", "inbox", "ml", "fds",
     "judgment", "workflow", "ecommerce", "admin", "node-exporter", "postgres-exporter", "redis-exporter",
 )  # fmt: skip
+# The hardest for what stands in between: killed while what it holds cannot go on. Not so Promtail without Loki,
+# which may by then have written down positions of lines that it still holds.
+WHILE_AWAY = (("collector", "jaeger"),)
 
 
 @contextmanager
@@ -44,12 +47,16 @@ def test_every_component_may_be_killed_under_load(stack: Any) -> None:
 
 def killed_one_after_another(live: Any) -> list[str]:
     """Kill all components, write the report, and return what went wrong."""
-    Counts(live).settle()
+    # The services never fall quite silent, so there is nothing to wait for but the time that spans are held.
+    time.sleep(QUEUED_SECONDS)
     begun, run = time.time(), f"rs{int(time.time()) % 1_000_000}"
     counts = Counts(live)
     deaths = [kill_under_load(live, component, run, counts) for component in COMPONENTS]
-    counts.settle()
+    kills = {death.component: death.killed for death in deaths}
+    deaths += [kill_under_load(live, name, run, counts, away=away) for name, away in WHILE_AWAY]
     ended = time.time()
+    time.sleep(QUEUED_SECONDS)
+    counts.advance()
     poll_until(lambda: arrived(live, deaths[-1]), "the last lines and spans are stored", 30, interval=2)
     stored = {name: len(spans_stored(live.jaeger, name, start=begun, end=ended)) for name in SERVICES}
     # Last: looking for what was accepted makes lines and spans of its own.
@@ -60,7 +67,23 @@ def killed_one_after_another(live: Any) -> list[str]:
     report = live.view().root / "reports" / "resilience.md"
     report.parent.mkdir(exist_ok=True)
     report.write_text(f"# Every component killed under load\n\n{told}", encoding="utf-8")
-    return [text for one in found for text in faults_of(one)]
+    return [text for one in found for text in faults_of(one, kills)] + uncounted(counts, deaths, stored)
+
+
+def uncounted(counts: Counts, deaths: list[Death], stored: Mapping[str, int]) -> list[str]:
+    """Services that have made more spans than are stored and counted as lost.
+
+    Both ends of the run are blurred by what a service makes on its own in the seconds that it holds spans.
+    """
+    missing = {
+        name: counts.created[name] - sum(death.lost[name] for death in deaths) - stored[name]
+        for name in SERVICES
+    }
+    return [
+        f"{name}: {count:g} spans are neither stored nor counted as lost"
+        for name, count in missing.items()
+        if count > 60 + 0.02 * counts.created[name]
+    ]
 
 
 def arrived(live: Any, death: Death) -> bool:

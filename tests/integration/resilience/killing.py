@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from firedrill.wait import poll_until
@@ -19,7 +19,7 @@ READY_SECONDS = 60.0
 QUEUED_SECONDS = 6.0  # a process holds ended spans for 5 s at most
 
 
-@dataclass
+@dataclass(frozen=True)
 class Death:
     """One component's death: when, what was answered meanwhile, and what the processes counted."""
 
@@ -65,25 +65,31 @@ class Counts:
         self._last = now
         return lost
 
-    def settle(self) -> None:
-        """Wait until the services have nothing more to send: no span for as long as they hold one."""
-        seen: list[tuple[float, float]] = []
 
-        def still() -> bool:
-            self.advance()
-            seen.append((time.monotonic(), sum(self.created[name] for name in SERVICES if name != "inbox")))
-            since = min(at for at, total in seen if total == seen[-1][1])
-            return seen[-1][0] - since > QUEUED_SECONDS
+def kill_under_load(live: Any, component: str, run: str, counts: Counts, *, away: str = "") -> Death:
+    """Kill -9 a component while there is load, and wait until it and all answers are good again.
 
-        poll_until(still, "the services have sent all spans", READY_SECONDS, interval=0.5)
+    What it sends to may be `away`: stopped before, and started once the component is back.
+    """
+    view = live.view()
+    if away:
+        live.must("stop", away)
+    try:
+        death = _kill(live, component, f"{run}-{component}{away}", counts)
+    finally:
+        if away:
+            live.must("start", away)
+    if away:
+        poll_until(lambda: view.state()[away].phase == "ready", f"{away} is ready again", READY_SECONDS)
+        death = replace(death, component=f"{component}, {away} away")
+    return death
 
 
-def kill_under_load(live: Any, component: str, run: str, counts: Counts) -> Death:
-    """Kill -9 a component while there is load, and wait until it and all answers are good again."""
+def _kill(live: Any, component: str, run: str, counts: Counts) -> Death:
     view = live.view()
     before = view.state()[component]
     assert before.phase == "ready", f"{component} is {before.phase}: {before.detail}"
-    with Load(view.url, f"{run}-{component}") as load:
+    with Load(view.url, run) as load:
         time.sleep(BEFORE_SECONDS)  # the load's own time, not a wait for readiness
         lost = counts.advance()
         killed = time.time()

@@ -1,6 +1,6 @@
 """Searches for everything that was accepted, written and traced, and says what must not be missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,8 +111,8 @@ class Search:
         return [one for one in answered if one.trace_id and one.trace_id not in stored[one.service]]
 
 
-def faults_of(found: Found) -> Iterator[str]:
-    """What must not be, in words."""
+def faults_of(found: Found, kills: Mapping[str, float]) -> Iterator[str]:
+    """What must not be, in words; `kills` says when each component was killed."""
     death = found.death
     name = death.component
     for missing in found.missing_orders + found.missing_others:
@@ -126,11 +126,11 @@ def faults_of(found: Found) -> Iterator[str]:
         if one.seconds > LONGEST_ANSWER_SECONDS:
             yield f"{name}: {one.service} took {one.seconds:.1f} s to answer {one.status}"
     for one in found.unwritten:
-        if not taken_along(death, one, LINES_IN_MEMORY_SECONDS):
+        if not taken_along(kills, one, LINES_IN_MEMORY_SECONDS):
             yield f"{name}: {one.service} answered {one.request_id} and wrote no line"
     uncounted: dict[str, int] = {}
     for one in found.missing_traces:
-        if not taken_along(death, one, QUEUED_SECONDS):
+        if not taken_along(kills, one, QUEUED_SECONDS):
             uncounted[one.service] = uncounted.get(one.service, 0) + 1
     for service, count in uncounted.items():
         if count > death.lost[service]:
@@ -138,6 +138,7 @@ def faults_of(found: Found) -> Iterator[str]:
             yield f"{name}: {count} traces of {service} are not stored, {lost:g} spans counted lost"
 
 
-def taken_along(death: Death, answer: Answer, seconds: float) -> bool:
-    """Whether the killed process answered so shortly before that it still had to write what it did."""
-    return answer.service == death.component and -1.0 <= death.killed - answer.at <= seconds
+def taken_along(kills: Mapping[str, float], answer: Answer, seconds: float) -> bool:
+    """Whether its process was killed so soon after the answer that it still had to write what it did."""
+    killed = kills.get(answer.service)
+    return killed is not None and -1.0 <= killed - answer.at <= seconds
