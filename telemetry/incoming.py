@@ -11,9 +11,9 @@ from opentelemetry import propagate
 from opentelemetry.context import Context
 
 from telemetry.masking import mask_text
+from telemetry.spans import EMPTY
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
-_EMPTY = Context()
 _PLAIN_ID = re.compile(r"[0-9a-fA-F-]{32,36}")
 
 
@@ -57,11 +57,11 @@ class Headers:
     def context(self) -> Context:
         """The caller's trace context and baggage; an empty one when they are missing or nonsense."""
         if self.carrier is None:
-            return _EMPTY
+            return EMPTY
         try:
             return propagate.extract(self.carrier, context=Context())
         except Exception:  # the propagators of OTEL_PROPAGATORS meet whatever a client sends
-            return _EMPTY
+            return EMPTY
 
     def _carry(self, name: str, value: str) -> None:
         if name == "tracestate" and mask_text(value) != value:

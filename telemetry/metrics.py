@@ -153,16 +153,16 @@ class Gauge:
 
     def set(self, value: float, *values: Label) -> None:
         """Set the series of these label values."""
-        self._child(values).set(value)
+        self.series(values).set(value)
 
     def add(self, amount: float = 1, *values: Label) -> None:
         """Add `amount`, which may be negative; a series that does not exist yet begins at 0."""
-        self._child(values).inc(amount)
+        self.series(values).inc(amount)
 
     def remove(self, *values: Label) -> None:
         """Take the series of these label values away; with several workers it becomes 0 instead."""
         if self._several_workers:
-            self._child(values).set(0)
+            self.series(values).set(0)
             return
         with self._lock:
             if self._labelled is not None:
@@ -175,9 +175,10 @@ class Gauge:
     def preset(self, *series: Sequence[Label]) -> None:
         """Begin these series at 0."""
         for values in series or ((),):
-            self._child(tuple(values))
+            self.series(tuple(values))
 
-    def _child(self, values: tuple[Label, ...]) -> prom.Gauge:
+    def series(self, values: tuple[Label, ...]) -> prom.Gauge:
+        """The series of these label values."""
         if self._labelled is not None:
             return self._labelled.get(values)
         if values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,7 +20,7 @@ class Routes:
         self._app = app
         self._size = -1
         self._static: dict[str, str] = {}
-        self._dynamic: list[tuple[re.Pattern[str], str]] = []
+        self._dynamic: list[tuple[Callable[[str], re.Match[str] | None], str]] = []
 
     def template(self, scope: Any) -> str:
         """The template of an ASGI scope's path, such as /items/{id}, or `unknown`."""
@@ -32,8 +33,8 @@ class Routes:
         found = self._static.get(path)
         if found is not None:
             return found
-        for pattern, template in self._dynamic:
-            if pattern.match(path):
+        for match, template in self._dynamic:
+            if match(path):
                 return template
         return UNKNOWN
 
@@ -48,9 +49,9 @@ class Routes:
                 continue
             if isinstance(route.original_route, Mount):
                 template = route.path or "/"
-                self._dynamic.append((pattern, template))
+                self._dynamic.append((pattern.match, template))
             elif "{" in template:
-                self._dynamic.append((pattern, template))
+                self._dynamic.append((pattern.match, template))
             else:  # an earlier route with a parameter may take this path
-                earlier = next((name for known, name in self._dynamic if known.match(template)), template)
+                earlier = next((name for match, name in self._dynamic if match(template)), template)
                 self._static.setdefault(template, earlier)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SAMPLED = TraceFlags.SAMPLED
 _FLAGS = tuple(map(TraceFlags, range(4)))
 _UNSET = Status()
+EMPTY = Context()
 _QUICK = frozenset((str, int, float, bool))
 _SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
 _log = logging.getLogger("opentelemetry.telemetry.spans")  # under this name it is rate-limited
@@ -36,6 +37,8 @@ _log = logging.getLogger("opentelemetry.telemetry.spans")  # under this name it 
 
 def context_with(span: trace.Span, context: Context | None = None) -> Context:
     """The same as `trace.set_span_in_context`, in one step."""
+    if context is EMPTY:
+        return Context({_SPAN_KEY: span})
     return Context({**(get_current() if context is None else context), _SPAN_KEY: span})
 
 
@@ -55,11 +58,9 @@ class IdSpan(trace.Span):
 
     __slots__ = ("_context", "flags", "span_id", "state", "trace_id")
 
-    def __init__(
-        self, trace_id: int, flags: int, state: TraceState | None, *, span_id: int | None = None
-    ) -> None:
+    def __init__(self, trace_id: int, span_id: int, flags: int, state: TraceState | None) -> None:
         self.trace_id = trace_id
-        self.span_id = getrandbits(64) or 1 if span_id is None else span_id
+        self.span_id = span_id
         self.flags = flags
         self.state = state
         self._context: SpanContext | None = None
@@ -112,7 +113,7 @@ class IdSpan(trace.Span):
         """Add the exception as an event, with its stack."""
 
 
-NO_SPAN = IdSpan(0, 0, None, span_id=0)
+NO_SPAN = IdSpan(0, 0, 0, None)
 """A span without ids."""
 
 
@@ -124,13 +125,12 @@ class RecordedSpan(IdSpan):
         "end_time", "events", "kind", "links", "name", "start_time", "status",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - made for every request; names would cost as much as the rest
         self,
         tracer: RecordingTracer,
         name: str,
         kind: SpanKind,
         parent: IdSpan | SpanContext | None,
-        *,
         trace_id: int,
         flags: int,
         state: TraceState | None,

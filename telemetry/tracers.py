@@ -19,7 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, TraceState
 from opentelemetry.util.types import Attributes
 
-from telemetry.spans import SAMPLED, IdSpan, RecordedSpan
+from telemetry.spans import EMPTY, SAMPLED, IdSpan, RecordedSpan
 
 _RANDOM = TraceFlags.RANDOM_TRACE_ID
 _LOW_BITS = TraceIdRatioBased.TRACE_ID_LIMIT
@@ -87,8 +87,21 @@ class RecordingTracer(trace.Tracer):
         set_status_on_exception: bool = True,
     ) -> trace.Span:
         """See opentelemetry.trace.Tracer."""
-        parent = _parent(context)
+        return self.start(name, context, kind, attributes, links, start_time)
+
+    def start(  # noqa: PLR0917 - see start_span
+        self,
+        name: str,
+        context: Context | None,
+        kind: SpanKind,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+    ) -> IdSpan:
+        """The same with another type."""
+        parent = None if context is EMPTY else _parent(context)
         state: TraceState | None = None
+        given = 0
         if parent is None:
             trace_id = getrandbits(128) or 1
             flags: int = _RANDOM
@@ -110,10 +123,8 @@ class RecordingTracer(trace.Tracer):
         if sampled:
             flags |= SAMPLED
         if not recorded:
-            return IdSpan(trace_id, flags, state)
-        span = RecordedSpan(
-            self, name, kind, parent, trace_id=trace_id, flags=flags, state=state, start_time=start_time
-        )
+            return IdSpan(trace_id, getrandbits(64) or 1, flags, state)
+        span = RecordedSpan(self, name, kind, parent, trace_id, flags, state, start_time)
         if attributes:
             span.set_attributes(attributes)
         for link in links or ():
@@ -150,7 +161,7 @@ def _parent(context: Context | None) -> IdSpan | SpanContext | None:
     """The span of a context (by default the active one) when it has ids."""
     span = trace.get_current_span(context)
     if isinstance(span, IdSpan):
-        return span
+        return span if span.trace_id else None
     found = span.get_span_context()
     return found if found.is_valid else None
 
