@@ -16,8 +16,8 @@ COMPONENTS = (
     *STORES, "collector", "jaeger", "loki", "promtail", "prometheus", "alertmanager", "inbox", "ml", "fds",
     "judgment", "workflow", "ecommerce", "admin", "node-exporter", "postgres-exporter", "redis-exporter",
 )  # fmt: skip
-# The hardest for what stands in between: killed while what it holds cannot go on. Not so Promtail without Loki,
-# which may by then have written down positions of lines that it still holds.
+# The hardest for what stands in between: killed while what it holds cannot go on. Not so Promtail without
+# Loki: by then it may have written down positions of lines that it still holds.
 WHILE_AWAY = (("collector", "jaeger"),)
 
 
@@ -51,7 +51,8 @@ def killed_one_after_another(live: Any) -> list[str]:
     time.sleep(QUEUED_SECONDS)
     begun, run = time.time(), f"rs{int(time.time()) % 1_000_000}"
     counts = Counts(live)
-    deaths = [kill_under_load(live, component, run, counts) for component in COMPONENTS]
+    components = (*COMPONENTS, *({"tempo"} & live.view().started))
+    deaths = [kill_under_load(live, component, run, counts) for component in components]
     kills = {death.component: death.killed for death in deaths}
     deaths += [kill_under_load(live, name, run, counts, away=away) for name, away in WHILE_AWAY]
     ended = time.time()
