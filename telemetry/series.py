@@ -141,4 +141,8 @@ class HistogramFamily:
                 so_far += count
                 buckets.append((edge, so_far) if exemplar is None else (edge, so_far, exemplar))
             family.add_metric(values, buckets, total)
+            if self._bounds[0] < 0:  # there is no sum then, and the family leaves the count out too
+                family.add_sample(
+                    f"{family.name}_count", dict(zip(self._labels, values, strict=True)), so_far
+                )
         return [family]

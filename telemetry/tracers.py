@@ -169,14 +169,21 @@ def _parent(context: Context | None) -> IdSpan | SpanContext | None:
 class Provider(trace.TracerProvider):
     """Gives the tracers of one service; `sdk` is the SDK's provider, which read OTEL_*."""
 
-    def __init__(self, sdk: TracerProvider, receivers: Sequence[Receiver], *, disabled: bool = False) -> None:
+    def __init__(
+        self,
+        sdk: TracerProvider,
+        receivers: Sequence[Receiver],
+        *,
+        disabled: bool = False,
+        limits: SpanLimits | None = None,
+    ) -> None:
         self._sdk = sdk
         self._disabled = disabled
         self._receivers = tuple(receivers)
         self._lock = threading.Lock()
         self._tracers: dict[InstrumentationScope, RecordingTracer] = {}
         self.decision = Decision(sdk.sampler)
-        self.limits = SpanLimits()
+        self.limits = limits or SpanLimits()
         self.ended: Callable[[RecordedSpan], None] = (
             self._receivers[0].take if len(self._receivers) == 1 else self._all_take
         )
