@@ -22,6 +22,7 @@ ABANDONS_CART = 0.35  # of the visits of somebody with an account that do not bu
 RETRIES = 0.04
 MISTYPES = 0.04
 LOGS_IN_AGAIN = 0.05
+NEWCOMERS = 0.1  # of the visits bring somebody who registers and only looks around
 CROWDED = 4  # lines in the cart: more is tidied up, or an abandoned cart would grow for ever
 
 
@@ -71,8 +72,11 @@ def script(
         fraud,
         ledger,
     )
+    newcomers = itertools.count(1)
     while True:
         yield from _look_around(shopper)
+        if shopper.choose.random() < NEWCOMERS:
+            yield _registration(f"newcomer-{shopper.name}-{next(newcomers)}@mail.example")
         if shopper.choose.random() < BUYS:
             if shopper.choose.random() < shopper.fraud():
                 yield from _steal(shopper)
@@ -120,11 +124,15 @@ def _enter(shopper: Shopper) -> Script:
 
 def _register(shopper: Shopper) -> Script:
     shopper.registrations += 1
-    body = {"email": _email(shopper), "password": PASSWORD, "name": "New customer"}
-    answer = yield Request(f"{API}/users/register", body, "shop register", frozenset({201}))
+    answer = yield _registration(_email(shopper))
     shopper.token = answer.text("token")
     if not shopper.token:
         shopper.registrations -= 1
+
+
+def _registration(email: str) -> Request:
+    body = {"email": email, "password": PASSWORD, "name": "New customer"}
+    return Request(f"{API}/users/register", body, "shop register", frozenset({201}))
 
 
 def _fill_cart(shopper: Shopper) -> Script:
