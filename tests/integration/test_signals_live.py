@@ -17,7 +17,7 @@ from firedrill.wait import poll_until
 EXPECTED = yaml.safe_load(
     (Path(__file__).resolve().parents[1] / "contract/expected_signals.yaml").read_text(encoding="utf-8")
 )
-# The others' metrics are compared with their declarations in tests/contract and move in their unit tests; verify
+# The others are compared with their declarations in tests/contract and move in their unit tests; verify
 # looks at them live. They join here when background traffic is known to reach all their values in time.
 LIVE = ("judgment", "fds")
 SERVICES = {name: one for name, one in EXPECTED["services"].items() if name in LIVE}
