@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from telemetry.errors import error_response
 from telemetry.incoming import Headers, accepted_id, server_of
 from telemetry.logs import settled
-from telemetry.rendering import LEVELS, Line
+from telemetry.rendering import LEVELS, Handled, handled
 from telemetry.request_metrics import RequestMetrics
 from telemetry.routes import UNKNOWN, Routes
 from telemetry.scope import Place, RequestScope, bound_fields, current_request
@@ -59,12 +59,12 @@ class Site:
     carriers: frozenset[bytes]
 
 
-class Exchange:
+class Exchange(RequestScope):
     """One request and its answer."""
 
     __slots__ = (
-        "_begun", "_complete", "_endpoint", "_headers", "_method", "_request", "_scope", "_send",
-        "_site", "_span", "_started", "_status",
+        "_begun", "_complete", "_endpoint", "_headers", "_method", "_scope", "_send", "_site", "_span",
+        "_started", "_status",
     )  # fmt: skip
 
     def __init__(self, site: Site, scope: Scope, send: Send) -> None:
@@ -76,7 +76,9 @@ class Exchange:
         method = scope["method"]
         self._method = method if method in _METHODS else "_OTHER"
         self._endpoint = site.routes.template(scope)
-        self._request = RequestScope(site.place, accepted_id(self._headers.request_id))
+        self.place = site.place
+        self.request_id = accepted_id(self._headers.request_id)
+        self.known = {}
         self._status = 0
         self._started = self._complete = False
 
@@ -85,10 +87,9 @@ class Exchange:
         site = self._site
         context = self._headers.context()
         self._span = span = self._start_span(context)
-        request = self._request
         token = attach(context_with(span, context))
-        request_token = current_request.set(request)
-        fields_token = bound_fields.set({"request_id": request.request_id})
+        request_token = current_request.set(self)
+        fields_token = bound_fields.set({"request_id": self.request_id})
         metrics = site.metrics.of(self._method, self._endpoint)
         metrics.begin()
         error: BaseException | None = None
@@ -141,17 +142,13 @@ class Exchange:
         if kind == "http.response.start":
             self._started = True
             self._status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *self._ids()]}
+            headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode("ascii"))]
+            if trace_id := self._span.trace_id:  # OTEL_SDK_DISABLED makes none
+                headers.append((b"x-trace-id", b"%032x" % trace_id))
+            message = {**message, "headers": headers}
         elif kind == "http.response.body" and not message.get("more_body", False):
             self._complete = True
         return self._send(message)
-
-    def _ids(self) -> list[tuple[bytes, bytes]]:
-        """The headers that lead from the answer to the log and the trace."""
-        ids = [(b"x-request-id", self._request.request_id.encode("ascii"))]
-        if trace_id := self._span.trace_id:  # OTEL_SDK_DISABLED makes none
-            ids.append((b"x-trace-id", b"%032x" % trace_id))
-        return ids
 
     def _limited(self, receive: Receive) -> Receive:
         """The body's messages, ending in BodyTooLargeError when there is more than the service takes."""
@@ -228,23 +225,32 @@ class Exchange:
         level = _INFO if error is None and self._status < 500 else self._level_of(error)
         if pipeline is None or level < pipeline.level:
             return
-        request, span = self._request, self._span
-        fields: dict[str, object] = {"request_id": request.request_id}
-        if request.known:
-            fields.update((key, settled(key, value)) for key, value in request.known.items())
-        fields["method"] = self._method
-        fields["path"] = self._scope["path"]
-        fields["endpoint"] = self._endpoint
-        fields["status"] = self._status
-        fields["duration_ms"] = round(seconds * 1000, 3)
-        if error is not None:
-            if isinstance(error, _GONE):
-                fields["outcome"] = "the client went away"
-            else:
-                fields["exc"] = error
-        pipeline.put(
-            Line(time.time_ns(), level, "http", "Request handled", span.trace_id, span.span_id, fields)
+        span = self._span
+        line = Handled(
+            time.time_ns(),
+            level,
+            span.trace_id,
+            span.span_id,
+            self.request_id,
+            self._method,
+            self._endpoint,
+            self._status,
+            self._scope["path"],
+            seconds,
         )
+        if error is None and not self.known:
+            pipeline.put(line)
+        else:
+            pipeline.put(handled(*line, self._more(error)))
+
+    def _more(self, error: BaseException | None) -> dict[str, object]:
+        """What the handler found out about the request, and how it failed."""
+        more = {key: settled(key, value) for key, value in self.known.items()}
+        if isinstance(error, _GONE):
+            more["outcome"] = "the client went away"
+        elif error is not None:
+            more["exc"] = error
+        return more
 
     def _level_of(self, error: BaseException | None) -> int:
         if error is None:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from telemetry.background import Background, Dropped
 from telemetry.foreign_logs import capture_standard_logging, capture_structlog
 from telemetry.masking import mask_pair, set_masking
-from telemetry.rendering import LEVELS, PLAIN, Line, Renderer, text_of
+from telemetry.rendering import LEVELS, PLAIN, Handled, Line, Renderer, text_of
 from telemetry.scope import bind, bound_fields, current_place, process_place
 from telemetry.settings import TelemetrySettings
 from telemetry.sinks import FileSink, Sink, StdoutSink
@@ -49,7 +49,7 @@ class Pipeline:
         self._sinks = tuple(sinks)
         self._dropped = dropped
         self._render = Renderer(settings)
-        self._queue: Background[Line] = Background(
+        self._queue: Background[Line | Handled] = Background(
             "telemetry-logs",
             self._write,
             dropped=dropped,
@@ -72,7 +72,7 @@ class Pipeline:
             fields = {**bound, **fields}
         self._queue.put(Line(time.time_ns(), level, component, message, trace_id, span_id, fields))
 
-    def put(self, line: Line) -> None:
+    def put(self, line: Line | Handled) -> None:
         """Queue a line whose fields are settled; never blocks."""
         self._queue.put(line)
 
@@ -87,11 +87,11 @@ class Pipeline:
             for sink in self._sinks:
                 sink.close()
 
-    def _write(self, batch: list[Line]) -> None:
+    def _write(self, batch: list[Line | Handled]) -> None:
         lines = []
         for line in batch:
             try:
-                lines.append(self._render(line))
+                lines.append(self._render.handled(line) if isinstance(line, Handled) else self._render(line))
             except Exception:  # whatever one value does, the other lines go on
                 self._dropped("encode_failed", 1)
         for sink in self._sinks:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.masking import mask_pair, mask_text
-from telemetry.rendering import RESERVED, Line, Renderer
+from telemetry.rendering import RESERVED, Handled, Line, Renderer
 from telemetry.settings import TelemetrySettings
 
 texts = st.text(max_size=30) | st.sampled_from(
@@ -54,6 +55,38 @@ def test_lines_are_masked_json_of_their_fields(given_lines: list[tuple[str, int,
         data = render(line)
         assert data.endswith(b"}\n")
         assert orjson.loads(data) == encodable(expected(line))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([(0, 0), (2**127, 5), (7, 2**63)]),
+            st.sampled_from(["0af7651916cd43dd8448eb211c80319c", "order-7", "a.b_c:d"]),
+            st.sampled_from(["GET", "_OTHER"]),
+            st.sampled_from(["/items/{item}", "unknown"]),
+            st.sampled_from([200, 404, 503]),
+            texts,
+            st.floats(0, 100),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_requests_own_line_is_the_general_one(given_ones: list[tuple[Any, ...]]) -> None:
+    """Whichever way it is written."""
+    render = Renderer(TelemetrySettings(service="shop"))
+    for ids, *rest in [*given_ones, *given_ones]:
+        one = Handled(1_500_000_000, 20, *ids, *rest)
+        assert orjson.loads(render.handled(one)) == orjson.loads(
+            Renderer(TelemetrySettings(service="shop"))(one.line())
+        )
+
+
+def test_a_path_without_end_is_cut() -> None:
+    """A line is bounded."""
+    one = Handled(0, 20, 1, 2, "r", "GET", "unknown", 404, "/a" * 100_000, 0.1)
+    assert len(Renderer(TelemetrySettings()).handled(one)) < 128 * 1024
 
 
 def test_equal_numbers_of_different_types_stay_apart() -> None:
