@@ -105,6 +105,20 @@ def instrument_redis() -> None:
         RedisInstrumentor().instrument(tracer_provider=_PROVIDER)
 
 
+def uninstrument_clients() -> None:
+    """Take back what instrument_httpx and instrument_redis did to this process."""
+    with _lock:
+        if "httpx" in _done:
+            from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor  # noqa: PLC0415 - optional
+
+            HTTPXClientInstrumentor().uninstrument()
+        if "redis" in _done:
+            from opentelemetry.instrumentation.redis import RedisInstrumentor  # noqa: PLC0415 - optional
+
+            RedisInstrumentor().uninstrument()
+        _done.clear()
+
+
 def instrument_engine(engine: AsyncEngine) -> None:
     """A client span for each SQL statement of this engine; parameter values are not recorded.
 

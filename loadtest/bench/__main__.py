@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for, print it and write it to reports/bench; 1 when that fails."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="how often each case is measured (2)")
-    parser.add_argument("--seconds", type=float, default=6.0, help="how long each time (6)")
+    parser.add_argument("--seconds", type=int, default=8, help="how many in each round (8)")
     parser.add_argument(
         "--only", nargs="*", choices=[case.name for case in CASES], help="these cases, and bare"
     )
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _throughput(rounds: int, seconds: float, only: Sequence[str] | None) -> dict[str, object]:
+def _throughput(rounds: int, seconds: int, only: Sequence[str] | None) -> dict[str, object]:
     collector = locate("otelcol")
     if collector is None:
         raise RuntimeError("the Collector is not built\n  why: spans need a receiver\n  do:  firedrill build")

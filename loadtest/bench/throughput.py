@@ -7,9 +7,10 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 from firedrill.wait import poll_until
 from loadtest.bench import client
@@ -18,6 +19,7 @@ from loadtest.bench.cases import Case
 from loadtest.bench.processes import CLIENT_CORE, SERVER_CORE, Running, free_port, running
 
 WARM_SECONDS = 2.0
+SLICE_SECONDS = 1.0
 START_SECONDS = 60.0
 # Takes OTLP over HTTP and writes nothing: the build has no exporter that is less than a silent `debug`.
 _COLLECTOR = """\
@@ -44,26 +46,54 @@ class Round:
 
 
 @dataclass(frozen=True)
+class _Server:
+    """One case, running and warm."""
+
+    case: Case
+    url: str
+    process: Running
+
+
+@dataclass(frozen=True)
 class Bench:
     """Where and how to run."""
 
     root: Path
     python: Path
     collector: Path
-    seconds: float
+    seconds: int
+    """Slices of one second that each case gets in each round."""
 
     def rounds(self, cases: Sequence[Case], count: int) -> Iterator[Round]:
-        """Measure every case `count` times, interleaved."""
-        with tempfile.TemporaryDirectory(prefix="firedrill-bench-") as name:
-            folder = Path(name)
-            with self._sink(folder) as endpoint:
-                for _ in range(count):
-                    for case in cases:
-                        yield self._one(case, endpoint, folder)
+        """Measure every case `count` times, second by second in turn.
 
-    def _one(self, case: Case, endpoint: str, folder: Path) -> Round:
+        All servers run all the time, idle but one: what else the machine does then troubles all alike.
+        """
+        with tempfile.TemporaryDirectory(prefix="firedrill-bench-") as name, ExitStack() as stack:
+            folder = Path(name)
+            endpoint = stack.enter_context(self._sink(folder))
+            servers = [self._start(stack, case, endpoint, folder) for case in cases]
+            for _ in range(count):
+                yield from self._round(servers)
+
+    def _round(self, servers: Sequence[_Server]) -> Iterator[Round]:
+        before = [server.process.cpu_seconds() for server in servers]
+        slices: list[list[client.Measured]] = [[] for _ in servers]
+        for _ in range(self.seconds):
+            for server, own in zip(servers, slices, strict=True):
+                own.append(client.measure(server.url + PATH, SLICE_SECONDS, self.root))
+        for server, begun, own in zip(servers, before, slices, strict=True):
+            requests = sum(each.requests for each in own)
+            yield Round(
+                case=server.case.name,
+                rate=mean(each.rate for each in own),
+                cpu_microseconds=(server.process.cpu_seconds() - begun) / max(1, requests) * 1e6,
+                failures=sum(each.failures for each in own),
+                lost=_lost(server.url) if server.case.factory == "ours" else None,
+            )
+
+    def _start(self, stack: ExitStack, case: Case, endpoint: str, folder: Path) -> _Server:
         port = free_port()
-        url = f"http://127.0.0.1:{port}"
         binaries = self.python.parent
         command = [
             *(str(binaries / name) for name in case.wrapper),
@@ -79,17 +109,13 @@ class Bench:
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         }
         output = folder / f"{case.name}.log"
-        with running(
-            command, core=SERVER_CORE, environment=environment, folder=self.root, output=output
-        ) as server:
-            _wait(server, url + PATH, case.name)
-            client.measure(url + PATH, WARM_SECONDS, self.root)
-            before = server.cpu_seconds()
-            measured = client.measure(url + PATH, self.seconds, self.root)
-            cpu = (server.cpu_seconds() - before) / max(1, measured.requests)
-            lost = _lost(url) if case.factory == "ours" else None
-        output.unlink(missing_ok=True)
-        return Round(case.name, measured.rate, cpu * 1e6, measured.failures, lost)
+        process = stack.enter_context(
+            running(command, core=SERVER_CORE, environment=environment, folder=self.root, output=output)
+        )
+        server = _Server(case, f"http://127.0.0.1:{port}", process)
+        _wait(process, server.url + PATH, case.name)
+        client.measure(server.url + PATH, WARM_SECONDS, self.root)
+        return server
 
     @contextmanager
     def _sink(self, folder: Path) -> Iterator[str]:

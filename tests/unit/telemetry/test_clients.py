@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from opentelemetry.trace import SpanKind, StatusCode
 
 from telemetry.app import instrument_engine, instrument_httpx, instrument_redis
+from telemetry.clients import uninstrument_clients
 from telemetry.traces import span
 
 CUSTOMER = "Kim Minji"  # named, as stack traces repeat source lines
@@ -158,3 +159,20 @@ def test_clients_without_telemetry_work_as_ever() -> None:
     instrument_engine(engine)  # type: ignore[arg-type]
     with engine.sync_engine.connect() as connection:
         assert connection.execute(sqlalchemy.text("select 1")).scalar() == 1
+
+
+def test_uninstrumented_clients_send_no_context_of_ours(site: Any) -> None:
+    """Afterwards a request carries the headers that its caller gave it, even inside a trace."""
+    instrument_httpx()
+    uninstrument_clients()
+    peer = Peer()
+    app: FastAPI = site.app
+
+    @app.get("/ask-plainly")
+    async def ask() -> str:
+        async with serving(peer) as port, httpx.AsyncClient() as client:
+            await client.get(f"http://127.0.0.1:{port}/", headers={"traceparent": "as-given"})
+        return "asked"
+
+    assert site.get("/ask-plainly").status_code == 200
+    assert peer.headers["traceparent"] == "as-given"
