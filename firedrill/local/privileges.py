@@ -15,7 +15,7 @@ ACCOUNT, LAST_RESORT = "firedrill", "nobody"
 # What the stack runs from; the rest of a checkout (history, tests, documents) stays where it is.
 COPIED = (
     "docker-compose.yml", ".env.example", "pyproject.toml", "backends", "config", "dashboards", "faults",
-    "firedrill", "loadtest", "services", "telemetry",
+    "firedrill", "fraudmodel", "limits", "loadtest", "services", "telemetry",
 )  # fmt: skip
 _NOT_COPIED = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 

@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from fraudmodel.trees import SHIPPED
 from services.fds import model
 from services.fds.domain import Indicator, IndicatorKind, Prediction, Transaction, Velocity
 from services.fds.ports import ThreatFeed, VelocityUnavailableError
@@ -95,9 +96,8 @@ class RedisVelocity:
 class ShippedModel:
     """The model in model.json, evaluated in this process."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        found = path or Path(__file__).with_name("model.json")
-        self._model = model.load(found.read_text(encoding="utf-8"))
+    def __init__(self, path: Path = SHIPPED) -> None:
+        self._model = model.load(path.read_text(encoding="utf-8"))
 
     @property
     def version(self) -> str:

@@ -3,10 +3,10 @@
 import math
 from typing import Final
 
-from services.fds import trees
+from fraudmodel import trees
+from fraudmodel.trees import Model
 from services.fds.domain import Transaction
 from services.fds.rules import ANONYMOUS_COUNTRIES, KOREA, differ
-from services.fds.trees import Model
 
 FEATURES: Final = (
     "log_amount",

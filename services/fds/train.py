@@ -1,4 +1,4 @@
-"""Makes model.json, for fds and ml: generated payments with known frauds, gradient boosting, an export."""
+"""Makes fraudmodel/model.json: generated payments with known frauds, gradient boosting, an export."""
 
 import hashlib
 import json
@@ -9,18 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
+from fraudmodel.trees import SHIPPED, Model
 from services.fds import model as runtime
 from services.fds.domain import EngineRun, Transaction, assess_probability, conclude
 from services.fds.rules import assess
-from services.fds.trees import Model
 
-TARGETS: Final = tuple(Path(__file__).parents[1] / service / "model.json" for service in ("fds", "ml"))
-"""The model server's, and the copy that fds decides by when the server is away: two files, the same bytes."""
 FRAUD_SHARE: Final = 0.2
-"""Far above a shop's real share, so that the trees see enough of each pattern; see MODEL.md."""
+"""Far above a shop's real share, so that the trees see enough of each pattern; see fraudmodel/MODEL.md."""
 MISLABELLED: Final = 0.005
 TREES: Final = 90
 ROWS: Final = 16_000
@@ -233,15 +230,14 @@ def _stops(transaction: Transaction, probability: float) -> bool:
 
 
 def main(seed: int = 7) -> None:
-    """Train, measure on held-out payments of another seed, and write model.json twice."""
+    """Train, measure on held-out payments of another seed, and write model.json."""
     cases = generate(ROWS, seed)
     document = export(fit(cases))
     document["reference"] = reference([runtime.features(case.transaction) for case in cases])
     model = runtime.load(json.dumps(document))
     document["metrics"] = measure(model, generate(6_000, seed + 1))
     text = json.dumps(document, separators=(",", ":")) + "\n"
-    for target in TARGETS:
-        target.write_text(text, encoding="utf-8")
+    SHIPPED.write_text(text, encoding="utf-8")
     print(f"model.json: {model.version}, {len(text)} bytes, {document['metrics']}")
 
 

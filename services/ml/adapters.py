@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from services.ml import trees
+from fraudmodel import trees
+from fraudmodel.trees import SHIPPED
 from services.ml.ports import Scored
-
-SHIPPED = Path(__file__).with_name("model.json")
 
 
 def load_model(path: Path = SHIPPED) -> trees.Model:

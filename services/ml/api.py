@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
+from fraudmodel.trees import Model
 from services.ml.domain import Prediction
 from services.ml.drift import DriftWindow
 from services.ml.ports import Scorer
 from services.ml.schemas import Answer, Card, Question
 from services.ml.signals import Signals
-from services.ml.trees import Model
 
 
 class Service:

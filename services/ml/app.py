@@ -10,6 +10,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from faults import Switch
+from fraudmodel.trees import Model
 from services.ml.adapters import LoadedModel, load_model
 from services.ml.api import Service, routes
 from services.ml.drift import DriftWindow
@@ -17,7 +18,6 @@ from services.ml.faults import FAULTS, FaultyScorer
 from services.ml.settings import MlSettings
 from services.ml.settings import from_environment as read_settings
 from services.ml.signals import Signals
-from services.ml.trees import Model
 from telemetry.app import Telemetry, instrument
 from telemetry.sentry import close_sentry, init_sentry, watch_requests
 

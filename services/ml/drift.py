@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from services.ml.trees import Reference
+from fraudmodel.trees import Reference
 
 WINDOW: Final = 500
 MINIMUM: Final = 200

@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import pytest
 
-PACKAGES = ("services", "telemetry", "faults", "firedrill", "loadtest", "backends")
+PACKAGES = ("services", "telemetry", "faults", "limits", "fraudmodel", "firedrill", "loadtest", "backends")
 
 # package -> packages of this project that it may import, besides itself.
 ARROWS = {
     "telemetry": frozenset[str](),
     "faults": frozenset({"telemetry"}),
-    "services": frozenset({"telemetry", "faults"}),
+    "limits": frozenset({"telemetry"}),
+    "fraudmodel": frozenset[str](),
+    "services": frozenset({"telemetry", "faults", "limits", "fraudmodel"}),
     "firedrill": frozenset({"backends"}),
     "loadtest": frozenset[str](),
     "backends": frozenset[str](),

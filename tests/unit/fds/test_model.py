@@ -1,17 +1,16 @@
 """The shipped model, its export, and the data that it was trained on."""
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fds import model, train, trees
+from fraudmodel import trees
+from fraudmodel.trees import SHIPPED
+from services.fds import model, train
 from services.fds.adapters import ShippedModel
 from tests.unit.fds.fakes import NOON, a_transaction, run_virtually
-
-SHIPPED = Path(train.__file__).with_name("model.json")
 
 
 def shipped() -> trees.Model:

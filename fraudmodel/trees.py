@@ -1,12 +1,15 @@
-"""A fraud model as data: boosted trees in JSON, evaluated in plain Python; the same file in fds and in ml."""
+"""A fraud model as data: boosted trees in JSON, evaluated in plain Python."""
 
 import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+SHIPPED: Final = Path(__file__).with_name("model.json")
+"""The model that ml serves and that fds decides by when ml is away."""
 LARGEST_VALUE: Final = 1e12
 """Feature values are cut to this size, far above any real one, so that single precision can hold them."""
 _FLOAT = struct.Struct("f")

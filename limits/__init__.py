@@ -1,0 +1,1 @@
+"""What keeps a service bounded: in requests at once, and in the rows of its tables."""
