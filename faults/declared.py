@@ -20,7 +20,10 @@ class BadParameterError(ValueError):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One adjustable number or text of a fault; its type is that of `default`, its bounds are inclusive."""
+    """One adjustable number or text of a fault; its type is that of `default`, its bounds are inclusive.
+
+    `choices`, of a text only, are all that it may be; none means any printable text.
+    """
 
     name: str
     default: Value
@@ -28,6 +31,7 @@ class Parameter:
     maximum: float | None = None
     unit: str = ""
     help: str = ""
+    choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a declaration whose own default would be refused (ValueError)."""
@@ -54,6 +58,8 @@ class Parameter:
             raise BadParameterError(f"{self.name} must be a text, not {_kind(value)}")
         if len(value) > LONGEST_TEXT or not value.isprintable():
             raise BadParameterError(f"{self.name} must be at most {LONGEST_TEXT} printable characters")
+        if self.choices and value not in self.choices:
+            raise BadParameterError(f"{self.name} must be one of: {', '.join(self.choices)}")
         return value
 
     def _unit(self) -> str:

@@ -122,6 +122,7 @@ def _described(fault: Fault, found: SetFault | None) -> dict[str, object]:
             "minimum": p.minimum,
             "maximum": p.maximum,
             "unit": p.unit,
+            "choices": list(p.choices),
             "help": p.help,
         }
         for p in fault.parameters

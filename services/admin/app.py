@@ -12,7 +12,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from faults import Switch
+from faults import Dice, Switch
 from services.admin.api import Service, routes
 from services.admin.bounded import BoundedStore
 from services.admin.faults import FAULTS, FaultyFraudService, FaultyStore
@@ -64,7 +64,8 @@ def create_app(
     switch = Switch.from_environment("admin", FAULTS, settings.faults)
     signals = Signals(telemetry.metrics, clock=time.monotonic)
     store = BoundedStore(FaultyStore(peers.store, switch))
-    fds = FaultyFraudService(peers.fds, switch, limit_seconds=LIMIT_SECONDS)
+    dice = Dice(switch, settings.seed)
+    fds = FaultyFraudService(peers.fds, switch, dice, limit_seconds=LIMIT_SECONDS)
     courier = Courier(store, fds, signals)
     worker = Worker(store, Intake(store, fds, signals, seed=settings.seed), courier, signals)
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
-from faults import Fault, Parameter
+from faults import Active, Dice, Fault, Parameter
 from services.admin.domain import (
     Accepted,
     Case,
@@ -30,32 +30,33 @@ FAULTS: Final = (
         (Parameter("seconds", 1.0, 0, 30, "s", "added to each call"),),
     ),
     Fault(
+        "labels_poisoned",
+        "Reviews reach fds the wrong way round, fraud as legitimate and the reverse: precision falls",
+        (Parameter("rate", 1.0, 0, 1, "share", "share of reviews that arrive wrong"),),
+    ),
+    Fault(
         "database_slow",
         "Reviews, queue and lists take longer; from 1.5 s on answers are 503",
         (Parameter("seconds", 2.0, 0, 30, "s", "added to each call of a request"),),
     ),
 )
-
-
-class Active(Protocol):
-    """The part of faults.Switch that is needed here."""
-
-    def active(self, name: str) -> Mapping[str, float | int | str] | None:
-        """The parameters of a fault that is set now."""
+_OPPOSITE: Final[Mapping[Verdict, Verdict]] = {"fraud": "legitimate", "legitimate": "fraud"}
 
 
 class FaultyFraudService:
-    """fds that can be slow or down."""
+    """fds that can be slow or down, or hear the opposite of a verdict."""
 
     def __init__(
         self,
         inner: FraudService,
         switch: Active,
+        dice: Dice,
         *,
         limit_seconds: float,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._inner, self._switch, self._sleep, self._limit = inner, switch, sleep, limit_seconds
+        self._inner, self._switch, self._dice = inner, switch, dice
+        self._sleep, self._limit = sleep, limit_seconds
 
     async def cases(self, decision: Decision, *, limit: int, since: datetime | None = None) -> Sequence[Case]:
         """As the inner service, after the faults."""
@@ -65,6 +66,9 @@ class FaultyFraudService:
     async def label(self, transaction_id: str, verdict: Verdict) -> Delivery:
         """As the inner service, after the faults."""
         await self._broken()
+        # By transaction: what is delivered a second time must say the same.
+        if self._dice.strikes_key("labels_poisoned", transaction_id):
+            verdict = _OPPOSITE[verdict]
         return await self._inner.label(transaction_id, verdict)
 
     async def _broken(self) -> None:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from faults import Switch
+from faults import Dice, Switch
 from services.ecommerce import seed
 from services.ecommerce.adapters import RedisCache, ScryptPasswords, connect_redis
 from services.ecommerce.api import routes
@@ -145,7 +145,7 @@ def create_app(
     app.include_router(routes(shop))
     places = Routes(app)
     # The last one added is the first one asked: telemetry, then the counter, then the fault.
-    app.add_middleware(FaultyRequests, switch=switch, seed=settings.seed)
+    app.add_middleware(FaultyRequests, dice=Dice(switch, settings.seed))
     app.add_middleware(CountedFailures, routes=places, signals=signals)
     watch_requests(app)
     # Redis and fds are no conditions: without them the shop goes on.

@@ -1,11 +1,10 @@
 """The breakages that a drill can turn on, wrapped around adapters and around requests."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
-from faults import Fault, Parameter
+from faults import Active, Dice, Fault, Parameter
 from services.ecommerce.database import POOL_SECONDS, Database, Work
 from services.ecommerce.domain import Label, Verdict
 from services.ecommerce.ports import Cache, CacheUnavailableError, Fraud, StoreUnavailableError
@@ -20,6 +19,14 @@ FAULTS: Final = (
         "error_rate",
         "Requests of the API fail with HTTP 500, evenly spread",
         (Parameter("rate", 0.5, 0, 1, "share", "share of requests that fail"),),
+    ),
+    Fault(
+        "api_slow",
+        "Requests of the API take longer, evenly spread",
+        (
+            Parameter("milliseconds", 400, 1, 10_000, "ms", "added before the answer"),
+            Parameter("rate", 1.0, 0, 1, "share", "share of requests that are slow"),
+        ),
     ),
     Fault(
         "database_slow",
@@ -40,33 +47,19 @@ class InjectedFailureError(RuntimeError):
     """What fault error_rate raises: an exception that nobody handles."""
 
 
-class Active(Protocol):
-    """The part of faults.Switch that is needed here."""
-
-    def active(self, name: str) -> Mapping[str, float | int | str] | None:
-        """The parameters of a fault that is set now."""
-
-
 class FaultyRequests:
-    """ASGI middleware for error_rate.
+    """ASGI middleware for error_rate and api_slow; health, metrics and the switch itself are not touched."""
 
-    The rate is met evenly, not by chance: a drill's lower bound is the time that an even rate needs, and a
-    lucky cluster of failures would beat it. Where in its round it begins is repeatable under the seed.
-    """
-
-    def __init__(self, app: App, *, switch: Active, seed: int) -> None:
-        self.app, self._switch = app, switch
-        self._due = random.Random(seed).random()
+    def __init__(self, app: App, *, dice: Dice, sleep: Sleep = asyncio.sleep) -> None:
+        self.app, self._dice, self._sleep = app, dice, sleep
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Fail or pass on."""
+        """Delay, fail or pass on."""
         if scope["type"] == "http" and scope["path"].startswith("/api/"):
-            found = self._switch.active("error_rate")
-            if found is not None:
-                self._due += float(found["rate"])
-                if self._due >= 1.0:
-                    self._due %= 1.0
-                    raise InjectedFailureError("fault error_rate is set")
+            if self._dice.strikes("api_slow"):
+                await self._sleep((self._dice.amount("api_slow", "milliseconds") or 0) / 1000)
+            if self._dice.strikes("error_rate"):
+                raise InjectedFailureError("fault error_rate is set")
         await self.app(scope, receive, send)
 
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from faults import Switch
+from faults import Dice, Switch
 from services.fds.adapters import CachedFeed, DistantFeed, RedisVelocity, ShippedModel, connect_redis
 from services.fds.api import Service, routes
 from services.fds.engines import Evaluator
@@ -84,13 +84,14 @@ def create_app(
     init_sentry(settings.sentry, metrics=telemetry.metrics)
     peers = peers or real_peers(settings)
     switch = Switch.from_environment("fds", FAULTS, settings.faults)
+    dice = Dice(switch, settings.seed)
     signals = Signals(telemetry.metrics, clock=time.monotonic)
     store = BoundedStore(FaultyStore(peers.store, switch))
     scorer = BackedScorer(peers.served, peers.scorer, signals) if peers.served else peers.scorer
     evaluator = Evaluator(
         FaultyVelocity(peers.velocity, switch),
-        FaultyScorer(scorer, switch),
-        FaultyFeed(peers.feed, switch),
+        FaultyScorer(scorer, switch, dice),
+        FaultyFeed(peers.feed, switch, dice),
         clock=time.perf_counter,
         witness=signals,
     )

@@ -1,13 +1,12 @@
 """The breakages that a drill can turn on, wrapped around the adapters."""
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
-from faults import Fault, Parameter
+from faults import Active, Dice, Fault, Parameter
 from services.fds.adapters import Sleep
 from services.fds.domain import Decision, Indicator, IndicatorKind, Prediction, Transaction, Velocity
 from services.fds.ports import (
@@ -26,8 +25,11 @@ from services.fds.quality import Label
 FAULTS: Final = (
     Fault(
         "cti_slow",
-        "Every lookup in the threat feed, cached or not, takes longer; 150 ms breaks the SLA, 250 the engine",
-        (Parameter("milliseconds", 150, 1, 5_000, "ms", "added to each lookup"),),
+        "Lookups in the threat feed, cached or not, take longer; 150 ms breaks the SLA, 250 the engine",
+        (
+            Parameter("milliseconds", 150, 1, 5_000, "ms", "added to each slow lookup"),
+            Parameter("rate", 1.0, 0, 1, "share", "share of evaluations whose lookup is slow"),
+        ),
     ),
     Fault("cti_down", "The threat feed refuses; evaluations go on without it"),
     Fault(
@@ -38,7 +40,7 @@ FAULTS: Final = (
     Fault(
         "ml_wrong",
         "The model says the opposite, so that good payments are held: precision falls",
-        (Parameter("rate", 1.0, 0, 1, "", "share of transactions, chosen by their id"),),
+        (Parameter("rate", 1.0, 0, 1, "share", "share of transactions that it is wrong about"),),
     ),
     Fault("redis_down", "Redis refuses; rules go on without velocity"),
     Fault(
@@ -49,13 +51,6 @@ FAULTS: Final = (
 )
 
 
-class Active(Protocol):
-    """The part of faults.Switch that is needed here."""
-
-    def active(self, name: str) -> Mapping[str, float | int | str] | None:
-        """The parameters of a fault that is set now."""
-
-
 async def _delay(switch: Active, fault: str, sleep: Sleep) -> None:
     if (found := switch.active(fault)) is not None:
         await sleep(float(found["milliseconds"]) / 1000)
@@ -64,22 +59,25 @@ async def _delay(switch: Active, fault: str, sleep: Sleep) -> None:
 class FaultyFeed:
     """A threat feed that can be slow or down."""
 
-    def __init__(self, inner: ThreatFeed, switch: Active, *, sleep: Sleep = asyncio.sleep) -> None:
-        self._inner, self._switch, self._sleep = inner, switch, sleep
+    def __init__(
+        self, inner: ThreatFeed, switch: Active, dice: Dice, *, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._inner, self._switch, self._dice, self._sleep = inner, switch, dice, sleep
 
     async def matches(self, seen: Mapping[IndicatorKind, str]) -> Sequence[Indicator]:
         """As the inner feed, after the faults."""
         if self._switch.active("cti_down") is not None:
             raise IntelligenceUnavailableError("fault cti_down is set")
-        await _delay(self._switch, "cti_slow", self._sleep)
+        if self._dice.strikes("cti_slow"):
+            await _delay(self._switch, "cti_slow", self._sleep)
         return await self._inner.matches(seen)
 
 
 class FaultyScorer:
     """A model that can be slow or wrong, whoever computes it."""
 
-    def __init__(self, inner: Scorer, switch: Active, *, sleep: Sleep = asyncio.sleep) -> None:
-        self._inner, self._switch, self._sleep = inner, switch, sleep
+    def __init__(self, inner: Scorer, switch: Active, dice: Dice, *, sleep: Sleep = asyncio.sleep) -> None:
+        self._inner, self._switch, self._dice, self._sleep = inner, switch, dice, sleep
 
     @property
     def version(self) -> str:
@@ -90,10 +88,9 @@ class FaultyScorer:
         """As the inner model, after the faults."""
         await _delay(self._switch, "ml_slow", self._sleep)
         prediction = await self._inner.predict(transaction)
-        wrong = self._switch.active("ml_wrong")
-        if wrong is None or _draw(transaction.transaction_id) >= float(wrong["rate"]):
-            return prediction
-        return replace(prediction, probability=1.0 - prediction.probability)
+        if self._dice.strikes_key("ml_wrong", transaction.transaction_id):
+            return replace(prediction, probability=1.0 - prediction.probability)
+        return prediction
 
 
 class FaultyVelocity:
@@ -148,8 +145,3 @@ class FaultyStore:
     async def _slow(self) -> None:
         if (found := self._switch.active("database_slow")) is not None:
             await self._sleep(float(found["seconds"]))
-
-
-def _draw(text: str) -> float:
-    """A number of 0 up to 1 that is always the same for the same text."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32

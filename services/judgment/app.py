@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from faults import Switch
+from faults import Dice, Switch
 from services.judgment.adapters import RedisCache, SeededRuleBook, SimulatedLlm, redis_client
 from services.judgment.api import LARGEST_BODY_BYTES, routes
 from services.judgment.domain import StoreUnavailableError
 from services.judgment.engine import Engine
-from services.judgment.faults import FAULTS, Dice, FaultyCache, FaultyLlm, FaultyRuleBook, FaultyStore
+from services.judgment.faults import FAULTS, FaultyCache, FaultyLlm, FaultyRuleBook, FaultyStore
 from services.judgment.settings import Settings
 from services.judgment.signals import Signals
 from services.judgment.store import BoundedStore, PostgresStore, database_engine
@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         Signals(telemetry.metrics, clock=time.monotonic),
         book=FaultyRuleBook(SeededRuleBook(), dice),
         llm=FaultyLlm(SimulatedLlm(settings.seed), dice),
-        cache=FaultyCache(cache, switch),
+        cache=FaultyCache(cache, dice),
         store=store,
         clock=time.perf_counter,
         llm_timeout_seconds=settings.llm_timeout_seconds,

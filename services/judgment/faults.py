@@ -1,13 +1,10 @@
 """The faults of judgment: wrappers around its adapters that break them while the switch says so."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
-from faults import Fault, Parameter
-from faults import Value as Setting
+from faults import Dice, Fault, Parameter
 from services.judgment.domain import (
     CacheUnavailableError,
     Execution,
@@ -47,54 +44,24 @@ FAULTS = (
     Fault(
         "llm_garbage",
         "The model's reply breaks off in the middle",
-        (_rate("share of replies that are cut off"),),
+        (_rate("share of each model's replies that are cut off"),),
     ),
     Fault(
         "llm_cost_surge",
         "Every call of a model costs more",
         (Parameter("factor", 1000.0, minimum=1.0, maximum=1e6, unit="times", help="multiplies the cost"),),
     ),
-    Fault("cache_off", "The cache is unreachable: every look-up is a miss, nothing is kept"),
+    Fault(
+        "cache_off",
+        "The cache is unreachable: look-ups are misses, nothing is kept",
+        (_rate("share of look-ups, and of what is kept, that fail"),),
+    ),
     Fault(
         "database_slow",
         "The database takes longer; beyond the service's time-out (1 s) executions fail with 503",
         (Parameter("seconds", 0.5, minimum=0.0, maximum=60.0, unit="s", help="added to each statement"),),
     ),
 )
-
-
-class Active(Protocol):
-    """What the wrappers need of faults.Switch."""
-
-    def active(self, name: str) -> Mapping[str, Setting] | None:
-        """The parameters of a fault that is set, else None."""
-
-
-class Dice:
-    """Whether a fault that is set strikes this time.
-
-    A rate is met evenly, not by chance: a drill's lower bound is the time that an even rate needs, and a
-    lucky cluster of failures would beat it. Where in its round a fault begins is repeatable under the seed.
-    """
-
-    def __init__(self, switch: Active, seed: int) -> None:
-        self._switch = switch
-        self._chance = random.Random(seed)
-        self._due: dict[str, float] = {}
-
-    def strikes(self, name: str) -> bool:
-        """True with the rate of the fault while it is set, as evenly as the rate allows."""
-        parameters = self._switch.active(name)
-        if parameters is None:
-            return False
-        due = self._due.get(name, self._chance.random()) + float(parameters["rate"])
-        self._due[name] = due % 1.0
-        return due >= 1.0
-
-    def amount(self, name: str, parameter: str) -> float | None:
-        """The number a fault was set with, or None while it is not set."""
-        parameters = self._switch.active(name)
-        return None if parameters is None else float(parameters[parameter])
 
 
 class FaultyRuleBook:
@@ -123,7 +90,7 @@ class FaultyLlm:
         if seconds := self._dice.amount("llm_slow", "seconds"):
             await self._pause(seconds)
         reply = await self._llm.ask(model, workflow, case)
-        if self._dice.strikes("llm_garbage"):
+        if self._dice.strikes("llm_garbage", of=model):
             reply = replace(reply, text=reply.text[: len(reply.text) // 2])
         if factor := self._dice.amount("llm_cost_surge", "factor"):
             reply = replace(reply, cost_usd=reply.cost_usd * factor)
@@ -133,21 +100,21 @@ class FaultyLlm:
 class FaultyCache:
     """cache_off."""
 
-    def __init__(self, cache: Cache, switch: Active) -> None:
-        self._cache, self._switch = cache, switch
+    def __init__(self, cache: Cache, dice: Dice) -> None:
+        self._cache, self._dice = cache, dice
 
     async def get(self, key: str) -> Opinion | None:
         """As Cache.get."""
-        self._check()
+        self._check("get")
         return await self._cache.get(key)
 
     async def put(self, key: str, opinion: Opinion) -> None:
         """As Cache.put."""
-        self._check()
+        self._check("put")
         await self._cache.put(key, opinion)
 
-    def _check(self) -> None:
-        if self._switch.active("cache_off") is not None:
+    def _check(self, operation: str) -> None:
+        if self._dice.strikes("cache_off", of=operation):
             raise CacheUnavailableError("switched off (fault cache_off)")
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from faults import Switch
+from faults import Dice, Switch
 from fraudmodel.trees import Model
 from services.ml.adapters import LoadedModel, load_model
 from services.ml.api import Service, routes
@@ -34,7 +34,7 @@ def create_app(
     switch = Switch.from_environment("ml", FAULTS, settings.faults)
     signals = Signals(telemetry.metrics, clock=time.monotonic, version=model.version)
     window = DriftWindow(model.features, model.reference, clock=time.monotonic)
-    scorer = FaultyScorer(LoadedModel(model), switch, features=model.features)
+    scorer = FaultyScorer(LoadedModel(model), switch, Dice(switch), features=model.features)
     service = Service(model, scorer, window, signals, clock=time.perf_counter)
     telemetry.metrics.before_expose(service.measure_drift)
 

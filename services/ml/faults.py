@@ -1,12 +1,11 @@
 """The breakages that a drill can turn on, wrapped around the model."""
 
 import asyncio
-import hashlib
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
-from faults import Fault, Parameter
+from faults import Active, Dice, Fault, Parameter
 from services.ml.ports import Scored, Scorer
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -20,31 +19,30 @@ FAULTS: Final = (
     Fault(
         "drift",
         "Amounts arrive as a multiple of what they are, as after a change of the unit: features drift",
-        (Parameter("factor", 20.0, 0.001, 1_000, "", "the multiple"),),
+        (Parameter("factor", 20.0, 0.001, 1_000, "times", "the multiple"),),
     ),
     Fault(
         "wrong",
         "The model says the opposite, so that good payments are held: precision falls",
-        (Parameter("rate", 1.0, 0, 1, "", "share of payments, chosen by their features"),),
+        (Parameter("rate", 1.0, 0, 1, "share", "share of payments that it is wrong about"),),
     ),
 )
 _AMOUNTS: Final = frozenset({"log_amount", "log_amount_per_item"})
-
-
-class Active(Protocol):
-    """The part of faults.Switch that is needed here."""
-
-    def active(self, name: str) -> Mapping[str, float | int | str] | None:
-        """The parameters of a fault that is set now."""
 
 
 class FaultyScorer:
     """A model that can be slow, wrong, or asked in the wrong unit; `features` names a row's values."""
 
     def __init__(
-        self, inner: Scorer, switch: Active, *, features: Sequence[str], sleep: Sleep = asyncio.sleep
+        self,
+        inner: Scorer,
+        switch: Active,
+        dice: Dice,
+        *,
+        features: Sequence[str],
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._inner, self._switch, self._sleep = inner, switch, sleep
+        self._inner, self._switch, self._dice, self._sleep = inner, switch, dice, sleep
         self._amounts = [name in _AMOUNTS for name in features]
 
     async def score(self, row: tuple[float, ...]) -> Scored:
@@ -54,10 +52,9 @@ class FaultyScorer:
         if (drift := self._switch.active("drift")) is not None:
             row = self._drifted(row, float(drift["factor"]))
         scored = await self._inner.score(row)
-        wrong = self._switch.active("wrong")
-        if wrong is None or _draw(row) >= float(wrong["rate"]):
-            return scored
-        return Scored(1.0 - scored.score, scored.row)
+        if self._dice.strikes_key("wrong", row):  # the same payment gets the same score
+            return Scored(1.0 - scored.score, scored.row)
+        return scored
 
     def _drifted(self, row: tuple[float, ...], factor: float) -> tuple[float, ...]:
         # log1p of an amount times `factor` is its logarithm plus the factor's, but for amounts near nothing.
@@ -66,8 +63,3 @@ class FaultyScorer:
             max(0.0, value + shift) if amount else value
             for amount, value in zip(self._amounts, row, strict=True)
         )
-
-
-def _draw(row: tuple[float, ...]) -> float:
-    """A number of 0 up to 1 that is always the same for the same row."""
-    return int.from_bytes(hashlib.sha256(repr(row).encode()).digest()[:4], "big") / 2**32

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from faults import Switch
+from faults import Dice, Switch
 from services.workflow.adapters import HttpJudgment, SimulatedPartners, judgment_client
 from services.workflow.api import LARGEST_BODY_BYTES, routes
 from services.workflow.breaker import Limits, breakers
@@ -18,7 +18,7 @@ from services.workflow.catalogue import GUARDED, WORKFLOWS
 from services.workflow.database import BoundedDatabase, Database, PostgresDatabase, database_engine
 from services.workflow.domain import NodeType
 from services.workflow.engine import Engine
-from services.workflow.faults import FAULTS, Dice, FaultyDatabase, FaultyPeer, faulty
+from services.workflow.faults import FAULTS, FaultyDatabase, FaultyPeer, faulty
 from services.workflow.runner import Runner
 from services.workflow.settings import Settings
 from services.workflow.signals import Signals

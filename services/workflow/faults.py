@@ -1,13 +1,11 @@
 """The faults of workflow: wrappers around its adapters that break them while the switch says so."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
 
-from faults import Fault, Parameter
-from faults import Value as Setting
+from faults import Active, Dice, Fault, Parameter
 from services.workflow.breaker import Breaker
+from services.workflow.catalogue import GUARDED
 from services.workflow.database import Database, T, Work
 from services.workflow.domain import Case, PeerFailedError
 from services.workflow.ports import Guard, Peer, Task
@@ -23,8 +21,17 @@ def _seconds(default: float, help_text: str) -> Parameter:
 FAULTS = (
     Fault(
         "node_failures",
-        "Nodes with a peer fail and are not tried again; without a fallback their instance fails",
-        (Parameter("rate", 1.0, minimum=0.0, maximum=1.0, unit="share", help="share of nodes that fail"),),
+        "Nodes with a peer fail and are not tried again; an instance fails with its first without a fallback",
+        (
+            Parameter(
+                "rate",
+                1.0,
+                minimum=0.0,
+                maximum=1.0,
+                unit="share",
+                help="share of instances whose nodes fail",
+            ),
+        ),
     ),
     Fault(
         "judgment_down",
@@ -33,7 +40,7 @@ FAULTS = (
     Fault(
         "breaker_trip",
         "A node's circuit breaker is held open; it tries again a cool-down after the fault is gone",
-        (Parameter("node_id", "credit-check", help=f"a node with a peer, or {EVERY_NODE}"),),
+        (Parameter("node_id", "credit-check", help="whose breaker", choices=(*sorted(GUARDED), EVERY_NODE)),),
     ),
     Fault(
         "database_slow",
@@ -48,35 +55,6 @@ FAULTS = (
 )
 
 
-class Active(Protocol):
-    """What the wrappers need of faults.Switch."""
-
-    def active(self, name: str) -> Mapping[str, Setting] | None:
-        """The parameters of a fault that is set, else None."""
-
-
-class Dice:
-    """Whether a fault that is set strikes this time.
-
-    A rate is met evenly, not by chance: a drill's lower bound is the time that an even rate needs, and a
-    lucky cluster of failures would beat it. Where each fault begins is repeatable under the seed.
-    """
-
-    def __init__(self, switch: Active, seed: int) -> None:
-        self._switch = switch
-        self._chance = random.Random(seed)
-        self._due: dict[str, float] = {}
-
-    def strikes(self, name: str) -> bool:
-        """True with the rate of the fault while it is set, as evenly as the rate allows."""
-        parameters = self._switch.active(name)
-        if parameters is None:
-            return False
-        due = self._due.get(name, self._chance.random()) + float(parameters["rate"])
-        self._due[name] = due % 1.0
-        return due >= 1.0
-
-
 class FaultyPeer:
     """node_failures, and on top for judgment judgment_down, for partners call_slow."""
 
@@ -88,7 +66,8 @@ class FaultyPeer:
 
     async def perform(self, task: Task) -> Case:
         """As Peer.perform."""
-        if task.attempt == 1 and self._dice.strikes("node_failures"):
+        # By instance: a share of nodes would say little of how many instances fail, and that is what alerts.
+        if self._dice.strikes_key("node_failures", task.instance.id):
             raise PeerFailedError("no result (fault node_failures)", retry=False)
         set_as = self._switch.active(self._fault)
         if set_as is not None and "seconds" in set_as:

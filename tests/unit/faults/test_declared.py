@@ -98,3 +98,13 @@ def test_default_must_be_allowed() -> None:
         Parameter("share", 2.0, 0, 1)
     with pytest.raises(ValueError, match="twice"):
         Fault("slow", "", (Parameter("ms", 1.0), Parameter("ms", 2.0)))
+
+
+def test_a_text_with_choices_takes_nothing_else() -> None:
+    """A name that nobody has is refused with those that exist, also as the default of a declaration."""
+    parameter = Parameter("node_id", "all", choices=("all", "credit-check"))
+    assert parameter.checked("credit-check") == "credit-check"
+    with pytest.raises(BadParameterError, match="one of: all, credit-check"):
+        parameter.checked("credit-chek")
+    with pytest.raises(BadParameterError):
+        Parameter("node_id", "none", choices=("all",))

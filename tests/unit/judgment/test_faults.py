@@ -2,22 +2,18 @@
 
 import pytest
 
+from faults import Dice
 from services.judgment.catalogue import WORKFLOWS
 from services.judgment.domain import (
     CacheUnavailableError,
     Filter,
     LlmFailedError,
+    Opinion,
     ReplyUnparsableError,
     RuleBookBrokenError,
+    Verdict,
 )
-from services.judgment.faults import (
-    FAULTS,
-    Dice,
-    FaultyCache,
-    FaultyLlm,
-    FaultyRuleBook,
-    FaultyStore,
-)
+from services.judgment.faults import FAULTS, FaultyCache, FaultyLlm, FaultyRuleBook, FaultyStore
 from services.judgment.rules import parse_reply
 from tests.unit.judgment.fakes import AGREES, FakeBook, FakeCache, FakeLlm, FakeStore, FakeSwitch, Naps
 
@@ -40,7 +36,7 @@ async def test_without_a_fault_nothing_changes() -> None:
     assert await FaultyRuleBook(FakeBook(), dice).workflow(WORKFLOW.id) is WORKFLOW
     reply = await FaultyLlm(FakeLlm(), dice, pause=naps).ask("gpt-4o", WORKFLOW, {})
     assert (reply.text, reply.cost_usd) == (AGREES, 0.01)
-    assert await FaultyCache(FakeCache(), switch).get("k") is None
+    assert await FaultyCache(FakeCache(), dice).get("k") is None
     assert await FaultyStore(FakeStore(), dice, pause=naps).find(Filter()) == []
     assert naps.taken == []
 
@@ -89,10 +85,35 @@ async def test_the_model_can_be_slow_dear_and_unreadable() -> None:
 
 
 async def test_the_cache_is_off() -> None:
-    """Neither reading nor writing works."""
-    cache = FaultyCache(FakeCache(), FakeSwitch({"cache_off": {}}))
-    with pytest.raises(CacheUnavailableError):
-        await cache.get("k")
+    """Neither reading nor writing works; at a rate of one half, half of each."""
+    switch = FakeSwitch({"cache_off": {"rate": 1.0}})
+    cache = FaultyCache(FakeCache(), Dice(switch))
+
+    async def refused(times: int) -> tuple[int, int]:
+        counts = [0, 0]
+        for _ in range(times):
+            for number, work in enumerate(
+                (cache.get("k"), cache.put("k", Opinion(Verdict.APPROVED, 0.9, "")))
+            ):
+                try:
+                    await work
+                except CacheUnavailableError:
+                    counts[number] += 1
+        return counts[0], counts[1]
+
+    assert await refused(10) == (10, 10)
+    switch.set = {"cache_off": {"rate": 0.5}}
+    assert await refused(10) == (5, 5)
+
+
+async def test_garbage_falls_evenly_on_each_model() -> None:
+    """Two models that take turns both see their share: the alert looks at each model by itself."""
+    llm = FaultyLlm(FakeLlm(), Dice(FakeSwitch({"llm_garbage": {"rate": 0.5}})))
+    cut = {"gpt-4o": 0, "claude": 0}
+    for _ in range(20):
+        for model in cut:
+            cut[model] += (await llm.ask(model, WORKFLOW, {})).text != AGREES
+    assert cut == {"gpt-4o": 10, "claude": 10}
 
 
 async def test_the_database_is_slow_in_every_operation() -> None:

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from faults import Dice
 from services.fds import model, train
 from services.ml.adapters import LoadedModel, load_model
 from services.ml.drift import LONGEST_SECONDS, MINIMUM, WINDOW, DriftWindow, stability_index
@@ -60,7 +61,8 @@ def test_what_training_saw_is_no_drift() -> None:
 @pytest.mark.parametrize("factor", [0.05, 20.0])
 def test_the_fault_drifts_the_amounts_and_nothing_else(factor: float) -> None:
     """Both ways far above 0.25; the other features stay where they were."""
-    scorer = FaultyScorer(LoadedModel(MODEL), OneFault("drift", factor=factor), features=MODEL.features)
+    switch = OneFault("drift", factor=factor)
+    scorer = FaultyScorer(LoadedModel(MODEL), switch, Dice(switch), features=MODEL.features)
     window = a_window()
 
     async def run() -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from faults import Dice
 from services.workflow.adapters import HttpJudgment, SimulatedPartners, judgment_client
 from services.workflow.breaker import Breaker, Limits
 from services.workflow.catalogue import WORKFLOWS
 from services.workflow.domain import Instance, PeerFailedError, Status
-from services.workflow.faults import FAULTS, Dice, FaultyBreaker, FaultyDatabase, FaultyPeer
+from services.workflow.faults import FAULTS, FaultyBreaker, FaultyDatabase, FaultyPeer
 from services.workflow.ports import Task
 from services.workflow.settings import Settings, SettingsError
 from tests.unit.workflow.fakes import START, Clock, FakeLedger, FakePeer, FakeSwitch
@@ -124,20 +125,6 @@ async def test_a_partner_may_have_done_it_and_still_not_answer() -> None:
     assert {"billing was not there", "billing's answer was lost"} == set(failures)
     assert 5 <= len(failures) <= 30
     assert list(ledger.kept) == [INSTANCE.key("send-invoice")]
-
-
-async def test_node_failures_strike_evenly_and_for_good() -> None:
-    """Every second node at a rate of one half, without another attempt."""
-    switch = FakeSwitch({"node_failures": {"rate": 0.5}})
-    peer = FaultyPeer(FakePeer(), Dice(switch, 7), switch, fault="judgment_down")
-    fates: list[bool | None] = []
-    for _ in range(6):
-        try:
-            await peer.perform(task("credit-check"))
-            fates.append(None)
-        except PeerFailedError as error:
-            fates.append(error.retry)
-    assert fates in ([None, False] * 3, [False, None] * 3)
 
 
 async def test_judgment_down_and_call_slow() -> None:
