@@ -1,7 +1,6 @@
 """Every alert has its tests, its drill and its runbook, complete and consistent, and the other way round."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from firedrill.pace.promql import tokenize
 LABELS = {"severity", "system", "service", "component"}
 ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
 SEVERITIES = {"critical", "warning", "none"}
-HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 INBOX, GRAFANA = "http://127.0.0.1:8090", "http://127.0.0.1:3002"
 
 Rule = dict[str, Any]
@@ -114,46 +112,6 @@ def test_no_slice_has_drills_or_runbooks_without_rules() -> None:
     for file in [*PROJECT.glob("services/*/drills.yml"), *PROJECT.glob("services/*/runbooks/*.md")]:
         folder = file.parent if file.name == "drills.yml" else file.parent.parent
         assert folder in slices, f"{file} has no alerts.yml"
-
-
-def _runbook(folder: Path, alert: str) -> str:
-    return (folder / "runbooks" / f"{alert}.md").read_text("utf-8")
-
-
-def _queries(text: str) -> dict[str, list[str]]:
-    """The fenced blocks of a runbook by language; a query of logs is piped, one of traces is not."""
-    found: dict[str, list[str]] = {"promql": [], "logql": [], "traceql": []}
-    for block in re.findall(r"^\s*```\n(.*?)^\s*```$", text, flags=re.MULTILINE | re.DOTALL):
-        query = block.strip()
-        kind = (
-            "promql"
-            if not query.startswith("{")
-            else "logql"
-            if "|" in query.replace("||", "")
-            else "traceql"
-        )
-        found[kind].append(query)
-    return found
-
-
-@every_alert
-def test_a_runbook_has_the_four_parts_and_queries_of_all_three_kinds(folder: Path, rule: Rule) -> None:
-    """Exactly Meaning, Impact, Diagnosis, Mitigation; metrics, logs and traces to look at."""
-    text = _runbook(folder, rule["alert"])
-    assert re.findall(r"^# (.+)$", text, flags=re.MULTILINE) == [rule["alert"]]
-    assert re.findall(r"^## (.+)$", text, flags=re.MULTILINE) == HEADINGS
-    assert all(_queries(text).values()), _queries(text)
-
-
-@needs_promtool
-@every_alert
-def test_the_promql_of_a_runbook_is_valid(folder: Path, rule: Rule, tmp_path: Path) -> None:
-    """As Prometheus itself reads it."""
-    queries = _queries(_runbook(folder, rule["alert"]))["promql"]
-    rules = [{"record": f"r{number}", "expr": query} for number, query in enumerate(queries)]
-    file = tmp_path / "runbook.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "runbook", "rules": rules}]}))
-    promtool.check_rules([file])
 
 
 @needs_promtool
