@@ -1,4 +1,4 @@
-"""Write docs/signals.md, docs/commands.md and docs/settings.md from what the code declares.
+"""Write docs/signals.md, docs/commands.md and docs/settings.md from what the code declares; and SLO rules.
 
 Usage: generate_docs.py [--check]   (--check writes nothing and fails when a page is not current)
 """
@@ -17,6 +17,7 @@ from typer.main import get_command
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from firedrill import slo  # noqa: E402 - after the path is set
 from telemetry.metrics import Metrics  # noqa: E402 - after the path is set
 
 SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/signals.py"))
@@ -164,8 +165,9 @@ PAGES: dict[str, Callable[[], str]] = {
 def main(arguments: Sequence[str]) -> int:
     """Write the pages, or with --check name those that are not current."""
     stale = []
-    for name, make in PAGES.items():
-        path, text = ROOT / name, make()
+    files = {ROOT / name: make() for name, make in PAGES.items()} | slo.generated(ROOT)
+    for path, text in files.items():
+        name = path.relative_to(ROOT).as_posix()
         if path.exists() and path.read_text() == text:
             continue
         stale.append(name)

@@ -10,6 +10,7 @@ from firedrill.errors import CheckFailed
 
 from .documents import PACES, pace_file
 
+RULE_FILES = ("alerts.yml", "slo_rules.yml")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -66,8 +67,9 @@ def materialise(project: Path, folder: Path, pace: str) -> list[tuple[str, _Chec
 
 
 def rule_files(project: Path) -> list[Path]:
-    """Every slice's rules, the platform's included."""
-    return sorted(project.glob("services/*/alerts.yml")) + sorted(project.glob("config/platform/alerts.yml"))
+    """Every slice's rules, the platform's included: `alerts.yml`, and `slo_rules.yml` where there is one."""
+    folders = [*sorted(project.glob("services/*")), project / "config/platform"]
+    return [folder / name for folder in folders for name in RULE_FILES if (folder / name).is_file()]
 
 
 def _copies(project: Path, folder: Path) -> Iterator[tuple[Path, Path]]:

@@ -50,7 +50,7 @@ def pace_expression(expression: str, pace: str) -> str:
 
 
 def pace_file(path: Path, text: str, pace: str) -> str:
-    """The file's text at `pace`: `alerts.yml`, `prometheus.yml`, `alertmanager.yml`; others unchanged.
+    """The file's text at `pace`: rules, `prometheus.yml`, `alertmanager.yml`; others unchanged.
 
     Production is the text itself. Raises TopologyError with file and rule when something in it has
     no known pace.
@@ -237,6 +237,7 @@ def _route(document: _Document, node: yaml.Node, where: str) -> None:
 
 _TRANSFORMS: dict[str, Callable[[_Document, yaml.Node], None]] = {
     "alerts.yml": _rules,
+    "slo_rules.yml": _rules,
     "prometheus.yml": _prometheus,
     "alertmanager.yml": _alertmanager,
 }
