@@ -8,29 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector, CollectorRegistry
-
 from faults.declared import Fault, Value, checked_ttl
 from faults.state import SetFault, StateFile
 from telemetry.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Protocol
-
     from fastapi import FastAPI
 
-    class HasRegistry(Protocol):
-        """What the switch needs of telemetry's Metrics."""
-
-        @property
-        def registry(self) -> CollectorRegistry: ...
+    from telemetry.metrics import Counter, Metrics
 
 
 LOOK_EVERY_SECONDS = 0.1
 SET = "Fault set"
 CLEARED = "Fault cleared"
+ACTIONS = ("set", "cleared")
 
 
 class UnknownFaultError(LookupError):
@@ -91,6 +82,7 @@ class Switch:
         self._set: Mapping[str, SetFault] = {}
         self._signature: object = None
         self._look_again_at = float("inf") if self.why_disabled else float("-inf")
+        self._changes: Counter | None = None
 
     @classmethod
     def from_environment(cls, service: str, faults: Sequence[Fault], environ: Mapping[str, str]) -> "Switch":
@@ -130,6 +122,7 @@ class Switch:
         wanted = SetFault(checked, set_at=now, expires_at=now + ttl)
         self._change(lambda current: current.update({name: wanted}))
         self._log.warning(SET, fault=name, parameters=checked, ttl_seconds=ttl)
+        self._count("set", name)
         return wanted
 
     def clear(self, name: str | None = None) -> None:
@@ -137,27 +130,54 @@ class Switch:
         if name is not None and name not in self.faults:
             raise UnknownFaultError(name)
 
+        removed: list[str] = []
+
         def remove(current: dict[str, SetFault]) -> None:
-            for each in list(current) if name is None else [name]:
-                current.pop(each, None)
+            removed[:] = [each for each in current if name in (None, each)]
+            for each in removed:
+                del current[each]
 
         self._change(remove)
-        self._log.info(CLEARED, fault=name or "all")
+        for each in removed:
+            self._log.info(CLEARED, fault=each)
+            self._count("cleared", each)
 
     def token_matches(self, given: str) -> bool:
         """Whether `given` is the token, compared in constant time."""
         return hmac.compare_digest(_digest(given), self._token_digest)
 
-    def install(self, app: "FastAPI", metrics: "HasRegistry") -> None:
-        """Add the /faults routes to `app` and the gauge fault_active{fault} to `metrics`."""
+    def install(self, app: "FastAPI", metrics: "Metrics") -> None:
+        """Add the /faults routes to `app`, fault_active and fault_changes_total to `metrics`, all from 0."""
         from faults.routes import routes  # noqa: PLC0415 - the hot path of a service must not load FastAPI
 
         app.include_router(routes(self))
-        metrics.registry.register(_ActiveFaults(self))
+        # Read when it is asked for, so that it falls to 0 at the expiry itself, traffic or not.
+        gauge = metrics.gauge(
+            "fault_active",
+            "1 while the named fault is set by the fault switch",
+            ("fault",),
+            across_workers="latest",
+        )
+        self._changes = metrics.counter(
+            "fault_changes_total", "Faults that were set or cleared by hand", ("fault", "action")
+        )
+        self._changes.preset(*((name, action) for name in self.faults for action in ACTIONS))
+
+        def read() -> None:
+            active = self.all_active()
+            for name in self.faults:
+                gauge.set(1 if name in active else 0, name)
+
+        read()
+        metrics.before_expose(read)
 
     def _change(self, edit: Callable[[dict[str, SetFault]], None]) -> None:
         self._file.change(edit)
         self._look_again_at = float("-inf")
+
+    def _count(self, action: str, name: str) -> None:
+        if self._changes is not None:
+            self._changes.add(1, name, action)
 
     def _look(self) -> None:
         self._look_again_at = self._monotonic() + LOOK_EVERY_SECONDS
@@ -165,22 +185,6 @@ class Switch:
         if signature != self._signature:
             self._set = self._file.read() if signature else {}
             self._signature = signature
-
-
-class _ActiveFaults(Collector):
-    """fault_active, worked out when it is asked for, so that it falls to 0 at the expiry itself."""
-
-    def __init__(self, switch: Switch) -> None:
-        self._switch = switch
-
-    def collect(self) -> "Iterator[GaugeMetricFamily]":
-        active = self._switch.all_active()
-        family = GaugeMetricFamily(
-            "fault_active", "1 while the named fault is set by the fault switch", labels=["fault"]
-        )
-        for name in sorted(self._switch.faults):
-            family.add_metric([name], 1.0 if name in active else 0.0)
-        yield family
 
 
 def _digest(token: str) -> bytes:

@@ -7,9 +7,9 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 
 from faults import Fault, Switch
+from telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 AUTHORISED = {"Authorization": "Bearer a-token-for-tests"}
@@ -19,13 +19,6 @@ AUTHORISED = {"Authorization": "Bearer a-token-for-tests"}
 def anyio_backend() -> str:
     """The services run on asyncio."""
     return "asyncio"
-
-
-class Metrics:
-    """As much of telemetry's Metrics as the switch needs."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
 
 
 def client_of(switch: Switch) -> httpx.AsyncClient:
@@ -59,6 +52,7 @@ async def test_set_list_and_clear(client: httpx.AsyncClient) -> None:
         "minimum": 0,
         "maximum": 5000,
         "unit": "ms",
+        "choices": [],
         "help": "added time",
     }
     cleared = await client.delete("/faults/llm_errors", headers=AUTHORISED)
@@ -101,7 +95,16 @@ async def test_without_the_token_nothing_is_told_or_set(
         ("/faults/slow_rules", '{"parameters": {"ms": 5001}}', 422, "bad_parameter"),
         ("/faults/slow_rules", '{"parameters": {"ms": "x"}}', 422, "bad_parameter"),
         ("/faults/slow_rules", '{"parameters": {"ms": NaN}}', 422, "bad_parameter"),
+        ("/faults/slow_rules", '{"parameters": {"ms": -Infinity}}', 422, "bad_parameter"),
+        ("/faults/slow_rules", '{"parameters": {"ms": true}}', 422, "bad_parameter"),
+        ("/faults/llm_errors", '{"parameters": {"count": 1.5}}', 422, "bad_parameter"),
+        ("/faults/llm_errors", '{"parameters": {"model": "' + "x" * 201 + '"}}', 422, "bad_parameter"),
         ("/faults/slow_rules", '{"parameters": {"seconds": 1}}', 422, "bad_parameter"),
+        ("/faults/slow_rules", '{"ttl_seconds": NaN}', 422, "bad_parameter"),
+        ("/faults/slow_rules", '{"parameters": {"ms": 1' + "0" * 5_000 + "}}", 422, "bad_request"),
+        ("/faults/slow_rules", "[" * 10_000, 422, "bad_request"),
+        ("/faults/..%2fslow_rules", "{}", 404, ""),
+        ("/faults/" + "x" * 5_000, "{}", 404, "unknown_fault"),
         ("/faults/slow_rules", '{"ttl_seconds": 0}', 422, "bad_parameter"),
         ("/faults/slow_rules", '{"ttl_seconds": 3601}', 422, "bad_parameter"),
         ("/faults/slow_rules", '{"ttl": 60}', 422, "bad_request"),
@@ -116,10 +119,19 @@ async def test_refused_request_sets_nothing(
 ) -> None:
     """Each wrong request gets its own 4xx with a JSON reason, and no fault is set."""
     answer = await client.put(path, content=body, headers=AUTHORISED)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert answer.json()["error"]["message"]
+    assert answer.status_code == status
+    if code:  # without one it is no route of the switch
+        assert answer.json()["error"]["code"] == code
+        assert answer.json()["error"]["message"]
+        assert len(answer.text) < 500
     listed = (await client.get("/faults", headers=AUTHORISED)).json()["faults"]
     assert not any(fault["active"] for fault in listed)
+
+
+async def test_clearing_an_unknown_fault_is_404(client: httpx.AsyncClient) -> None:
+    """A misspelt heal must not look like one."""
+    answer = await client.delete("/faults/slow_rulse", headers=AUTHORISED)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_fault")
 
 
 async def test_disabled_switch_answers_403() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from faults import BadParameterError, Fault, Parameter, Switch, UnknownFaultError
 from faults.state import StateUnavailableError
 from firedrill.wait import poll_until
+from telemetry.metrics import Metrics
 
 Make = Callable[[], Switch]
 ENABLED = {"FAULTS_ENABLED": "1", "FAULTS_TOKEN": "t", "FAULTS_DIR": "/nonexistent"}
@@ -70,15 +70,16 @@ def test_a_fault_expires_by_itself(make_switch: Make, clocks: Any) -> None:
 def test_the_gauge_follows_and_falls_to_zero_at_expiry(make_switch: Make, clocks: Any) -> None:
     """fault_active is 0 for every declared fault at start, 1 while set, 0 again after the expiry."""
 
-    class Metrics:
-        registry = CollectorRegistry()
-
+    metrics = Metrics()
     switch = make_switch()
-    switch.install(FastAPI(), Metrics())
+    switch.install(FastAPI(), metrics)
 
     def gauge() -> list[float | None]:
-        names = ("llm_errors", "slow_rules")
-        return [Metrics.registry.get_sample_value("fault_active", {"fault": name}) for name in names]
+        metrics.expose(None)
+        return [
+            metrics.registry.get_sample_value("fault_active", {"fault": name})
+            for name in ("llm_errors", "slow_rules")
+        ]
 
     assert gauge() == [0, 0]
     make_switch().set("slow_rules", {}, 30)
@@ -86,6 +87,27 @@ def test_the_gauge_follows_and_falls_to_zero_at_expiry(make_switch: Make, clocks
     assert gauge() == [0, 1]
     clocks.pass_by(30)
     assert gauge() == [0, 0]
+
+
+def test_changes_are_counted_by_fault_and_begin_at_zero(make_switch: Make) -> None:
+    """Clearing what is not set changes nothing and counts nothing; clearing all counts each."""
+    metrics, switch = Metrics(), make_switch()
+    switch.install(FastAPI(), metrics)
+
+    def counted(fault: str) -> list[float | None]:
+        return [
+            metrics.registry.get_sample_value("fault_changes_total", {"fault": fault, "action": action})
+            for action in ("set", "cleared")
+        ]
+
+    assert counted("slow_rules") == counted("llm_errors") == [0, 0]
+    switch.clear("slow_rules")
+    assert counted("slow_rules") == [0, 0]
+    switch.set("slow_rules", {}, 60)
+    switch.set("llm_errors", {}, 60)
+    switch.clear("llm_errors")
+    switch.clear()
+    assert counted("slow_rules") == counted("llm_errors") == [1, 1]
 
 
 def test_undeclared_fault_is_an_error(make_switch: Make) -> None:
