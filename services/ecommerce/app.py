@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from faults import Dice, Switch
+from limits.shedding import LoadShedding
 from services.ecommerce import seed
 from services.ecommerce.adapters import RedisCache, ScryptPasswords, connect_redis
 from services.ecommerce.api import routes
@@ -144,10 +145,16 @@ def create_app(
     app = FastAPI(title="ecommerce", version=settings.telemetry.version, lifespan=lifespan)
     app.include_router(routes(shop))
     places = Routes(app)
-    # The last one added is the first one asked: telemetry, then the counter, then the fault.
+    # The last one added is the first one asked: telemetry, the gate, Sentry, the counter, then the fault.
     app.add_middleware(FaultyRequests, dice=Dice(switch, settings.seed))
     app.add_middleware(CountedFailures, routes=places, signals=signals)
     watch_requests(app)
+    app.add_middleware(
+        LoadShedding,
+        limits=settings.requests,
+        metrics=telemetry.metrics,
+        told=lambda scope: signals.failed("overload", places.template(scope)),
+    )
     # Redis and fds are no conditions: without them the shop goes on.
     instrument(app, telemetry, ready={"postgres": postgres}, names=REQUEST_NAMES)
     answer_without_store(app, routes=places, signals=signals)

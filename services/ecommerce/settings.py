@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urlsplit
 
+from limits.gate import RequestLimits
+from limits.values import number
 from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
+
+REQUESTS: Final = RequestLimits(running=32, waiting=32, wait_seconds=0.2)
+"""Log-ins and payments wait for others much of their time; see docs/decisions/0009."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,7 @@ class EcommerceSettings:
     cache_ttl_seconds: int = 900
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
     sentry: SentrySettings = field(default_factory=SentrySettings)
+    requests: RequestLimits = REQUESTS
 
 
 def from_environment(environ: Mapping[str, str]) -> EcommerceSettings:
@@ -36,25 +43,15 @@ def from_environment(environ: Mapping[str, str]) -> EcommerceSettings:
         database_url=environ.get("DATABASE_URL") or "postgresql+asyncpg://firedrill@localhost:5432/ecommerce",
         redis_url=environ.get("REDIS_URL") or "redis://localhost:6379/2",
         fds_url=_address(environ.get("FDS_URL") or "http://localhost:8001"),
-        seed=int(_number(environ, "SEED", 7, low=-(2**31), high=2**31)),
-        order_step_seconds=_number(environ, "ORDER_STEP_SECONDS", 5.0, low=0.1, high=86_400),
-        fds_timeout_seconds=_number(environ, "FDS_TIMEOUT_SECONDS", 0.4, low=0.01, high=10),
-        fallback_limit_krw=int(_number(environ, "FDS_FALLBACK_LIMIT_KRW", 100_000, low=0, high=10**10)),
-        cache_ttl_seconds=int(_number(environ, "CACHE_TTL_SECONDS", 900, low=1, high=86_400)),
+        seed=int(number(environ, "SEED", 7, low=-(2**31), high=2**31)),
+        order_step_seconds=number(environ, "ORDER_STEP_SECONDS", 5.0, low=0.1, high=86_400),
+        fds_timeout_seconds=number(environ, "FDS_TIMEOUT_SECONDS", 0.4, low=0.01, high=10),
+        fallback_limit_krw=int(number(environ, "FDS_FALLBACK_LIMIT_KRW", 100_000, low=0, high=10**10)),
+        cache_ttl_seconds=int(number(environ, "CACHE_TTL_SECONDS", 900, low=1, high=86_400)),
         sentry=SentrySettings.from_environment(environ, service="ecommerce"),
+        requests=REQUESTS.of(environ),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
-
-
-def _number(environ: Mapping[str, str], name: str, default: float, *, low: float, high: float) -> float:
-    raw = environ.get(name) or str(default)
-    try:
-        value = float(raw)
-    except ValueError:
-        value = float("nan")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {raw!r}: correct it in .env")
-    return value
 
 
 def _address(url: str) -> str:

@@ -27,7 +27,7 @@ from telemetry.request_metrics import RequestMetricNames
 from telemetry.sentry import capture_exception_with_context
 from telemetry.traces import Span, span
 
-ErrorType = Literal["internal", "database", "pool"]
+ErrorType = Literal["internal", "database", "pool", "overload"]
 CacheOperation = Literal["get", "set"]
 
 REQUEST_NAMES: Final = RequestMetricNames(
@@ -46,7 +46,7 @@ RISK: Final[Mapping[RiskLevel, str]] = {
     "low": "low_risk", "medium": "medium_risk", "high": "high_risk", "blocked": "high_risk",
 }  # fmt: skip
 TRANSACTION_OF: Final = {"completed": "completed", "pending": "pending", "failed": "declined"}
-ERROR_TYPES: Final[tuple[ErrorType, ...]] = ("internal", "database", "pool")
+ERROR_TYPES: Final[tuple[ErrorType, ...]] = ("internal", "database", "pool", "overload")
 ENDPOINTS: Final = (
     "/api/v1/products", "/api/v1/products/search", "/api/v1/products/{product_id}",
     "/api/v1/users/register", "/api/v1/users/login", "/api/v1/users/me",

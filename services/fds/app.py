@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from faults import Dice, Switch
+from limits.shedding import LoadShedding
 from services.fds.adapters import CachedFeed, DistantFeed, RedisVelocity, ShippedModel, connect_redis
 from services.fds.api import Service, routes
 from services.fds.engines import Evaluator
@@ -118,6 +119,7 @@ def create_app(
 
     app = FastAPI(title="fds", version=settings.telemetry.version, lifespan=lifespan)
     watch_requests(app)
+    app.add_middleware(LoadShedding, limits=settings.requests, metrics=telemetry.metrics)
     instrument(app, telemetry, ready={"postgres": postgres})
     app.include_router(routes(service))
     switch.install(app, telemetry.metrics)

@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import urlsplit
 
+from limits.gate import RequestLimits
 from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
+
+REQUESTS: Final = RequestLimits(running=16, waiting=16, wait_seconds=0.1)
+"""An evaluation takes some 20 ms, most of them waiting: sixteen at once keep a core busy. More would only
+make all of them late; see docs/decisions/0009."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,14 @@ class FdsSettings:
     seed: int = 7
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
     sentry: SentrySettings = field(default_factory=SentrySettings)
+    requests: RequestLimits = REQUESTS
 
 
 def from_environment(environ: Mapping[str, str]) -> FdsSettings:
-    """DATABASE_URL, REDIS_URL, ML_URL, SEED and what telemetry reads; ValueError for what cannot be used."""
+    """DATABASE_URL, REDIS_URL, ML_URL, SEED and what telemetry and limits read.
+
+    Raises ValueError for what cannot be used.
+    """
     seed = environ.get("SEED") or "7"
     try:
         number = int(seed)
@@ -38,6 +48,7 @@ def from_environment(environ: Mapping[str, str]) -> FdsSettings:
         ml_url=_address(environ.get("ML_URL") or ""),
         seed=number,
         sentry=SentrySettings.from_environment(environ, service="fds"),
+        requests=REQUESTS.of(environ),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
 
