@@ -6,7 +6,7 @@ PYTHON_BIN := .venv/bin/python
 FIREDRILL := .venv/bin/firedrill
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help up down status logs doctor verify drill load bench check test clean generate lock setup setup-dev
+.PHONY: help up down status logs doctor verify drill fault heal load reload bench check test clean generate lock setup setup-dev
 
 help: ## Print this help
 	@echo "Firedrill: an observability stack in which every alert is a drill."
@@ -42,8 +42,17 @@ verify: setup ## Prove that metrics, logs, traces and alerting hold data
 drill: setup ## Run a drill: make drill NAME=FDSSLAViolation; without NAME list them
 	@$(FIREDRILL) drill $(NAME)
 
+fault: setup ## Break something: make fault NAME=fds/cti_slow PARAMS="milliseconds=150" TTL=60; without NAME list
+	@$(FIREDRILL) fault $(if $(NAME),set $(NAME) $(PARAMS) $(if $(TTL),--ttl $(TTL)),list)
+
+heal: setup ## Heal what was broken, all of it or NAME=fds/cti_slow
+	@$(FIREDRILL) fault clear $(NAME)
+
 load: setup ## Drive load: make load SHAPE=surge SECONDS=60 RATE=50 UI=1
 	@$(FIREDRILL) load $(if $(SHAPE),--shape $(SHAPE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(UI),--ui)
+
+reload: setup ## Check edited rules and configs, then have the running stack take them
+	@$(FIREDRILL) reload
 
 bench: setup-dev ## Measure what the telemetry library costs, as a ratio to bare FastAPI
 	@$(PYTHON_BIN) -m loadtest.bench

@@ -138,6 +138,32 @@ def drill(
     _leave(_call("firedrill.drill", "main", names or [], report))
 
 
+fault = typer.Typer(help="Break something in the running stack on purpose, and heal it.", no_args_is_help=True)
+cli.add_typer(fault, name="fault")
+
+
+@fault.command("list")
+def fault_list(names: Names = None, as_json: AsJson = False) -> None:
+    """Show what can be broken in the running services, with bounds, and what is."""
+    _leave(_call("firedrill.fault", "listing", Console(), names or [], as_json=as_json))
+
+
+@fault.command("set")
+def fault_set(
+    name: Annotated[str, typer.Argument(help="service/fault, such as fds/cti_slow.")],
+    parameters: Annotated[list[str] | None, typer.Argument(help="key=value; none means defaults.")] = None,
+    ttl: Annotated[float | None, typer.Option(help="Seconds after which it heals itself.")] = None,
+) -> None:
+    """Break it; it heals itself after 5 minutes, or after --ttl."""
+    _leave(_call("firedrill.fault", "set_fault", Console(), name, parameters or [], ttl))
+
+
+@fault.command("clear")
+def fault_clear(names: Names = None) -> None:
+    """Heal service/fault, a whole service, or everything."""
+    _leave(_call("firedrill.fault", "clear", Console(), names or []))
+
+
 @cli.command()
 def load(
     shape: Annotated[str, typer.Option(help="See docs: steady, ramp, spike, ...")] = "steady",
@@ -172,6 +198,12 @@ def search(
 def trace(trace_id: Annotated[str, typer.Argument(help="32 hexadecimal digits.")]) -> None:
     """Show a trace as a waterfall."""
     _leave(_call("firedrill.ask", "trace", trace_id))
+
+
+@cli.command()
+def reload() -> None:
+    """Check edited rules and configs, then have the running stack take them; what is bad is named by line."""
+    _leave(_call("firedrill.reload", "main"))
 
 
 @cli.command()
