@@ -138,7 +138,7 @@ def drill(
     _leave(_call("firedrill.drill", "main", names or [], report))
 
 
-fault = typer.Typer(help="Break something in the running stack on purpose, and heal it.", no_args_is_help=True)
+fault = typer.Typer(help="Break something in the running stack, and heal it.", no_args_is_help=True)
 cli.add_typer(fault, name="fault")
 
 
