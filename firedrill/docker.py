@@ -12,6 +12,7 @@ from rich.console import Console
 from firedrill.errors import EnvironmentProblem, StartError
 from firedrill.local.configs import TARGETS
 from firedrill.local.layout import Layout
+from firedrill.local.plan import paced_variables
 from firedrill.local.programs import pacer
 from firedrill.local.records import Phase, ServiceState, read_json, write_json
 from firedrill.settings import Settings
@@ -80,10 +81,9 @@ def paced_copies(project: Path, settings: Settings, folder: Path) -> dict[str, s
             if path.parent.name == TARGETS:
                 continue
             path.write_text(pace(path, path.read_text(encoding="utf-8")), encoding="utf-8")
-    resend = "6s" if settings.pace == "demo" else "1m"
     return {
         "CONFIG_DIR": str(folder / "config"), "RULES_DIR": str(folder / "services"),
-        "COLLECTOR_OVERLAY": "tempo", "RULES_RESEND_DELAY": resend,
+        "COLLECTOR_OVERLAY": "tempo", **paced_variables(settings),
     }  # fmt: skip
 
 

@@ -108,7 +108,16 @@ def local_variables(settings: Settings) -> dict[str, str]:
         "CONFIG_DIR": "",
         "RULES_DIR": "",
         "COLLECTOR_OVERLAY": "tempo" if settings.get("TRACES") == "all" else "jaeger",
-        "RULES_RESEND_DELAY": "6s" if settings.pace == "demo" else "1m",
+        **paced_variables(settings),
+    }
+
+
+def paced_variables(settings: Settings) -> dict[str, str]:
+    """What docker-compose.yml itself has to know of the pace."""
+    demo = settings.pace == "demo"
+    return {
+        "RULES_RESEND_DELAY": "6s" if demo else "1m",
+        "INBOX_HEARTBEAT_LIMIT": settings.get("INBOX_HEARTBEAT_LIMIT") or ("18" if demo else "180"),
     }
 
 

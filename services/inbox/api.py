@@ -1,19 +1,19 @@
-"""The routes of the inbox: take, list, show and forget messages, and show runbooks."""
+"""The routes of the inbox: take, list and forget messages."""
 
-import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi import Path as PathParameter
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from services.inbox.domain import Kind, RefusedMessageError, Status, Stored, Wanted
-from services.inbox.page import Page, inbox_page, missing_page, runbook_page
+from services.inbox.heartbeat_api import heartbeat_routes
+from services.inbox.listening import Listener
+from services.inbox.page_api import LARGEST_ID, page_routes
+from services.inbox.pagerduty_api import pagerduty_routes
 from services.inbox.ports import Messages
-from services.inbox.runbooks import read_runbook, runbook_file
+from services.inbox.runbooks import Library
 from services.inbox.sentry_api import sentry_routes
 from services.inbox.signals import Signals
 from services.inbox.slack import parse_slack
@@ -21,22 +21,22 @@ from services.inbox.taking import Take, available, status_of
 from services.inbox.webhook import parse_webhook
 from telemetry.errors import ClientError
 
-PAGE_MESSAGES = 100
-LARGEST_ID = 2**63 - 1  # what an SQLite integer holds
+LISTED = 100
 
 Name = Annotated[str | None, Query(max_length=200)]
 
 
 def routes(
-    messages: Messages, signals: Signals, *, runbooks: Path, clock_ns: Callable[[], int] = time.time_ns
+    messages: Messages, signals: Signals, *, take: Take, listener: Listener, library: Library
 ) -> APIRouter:
     """Every route of the inbox but those of the telemetry library."""
     router = APIRouter()
-    take = Take(messages, signals, clock_ns)
     _incoming(router, take)
+    router.include_router(pagerduty_routes(take))
     router.include_router(sentry_routes(take, signals))
+    router.include_router(heartbeat_routes(listener, signals))
     _listing(router, messages, signals)
-    _pages(router, messages, runbooks)
+    router.include_router(page_routes(messages, listener, library))
     return router
 
 
@@ -78,7 +78,7 @@ def _listing(router: APIRouter, messages: Messages, signals: Signals) -> None:
         status: Status | None = None,
         kind: Kind | None = None,
         since: Annotated[float | None, Query(allow_inf_nan=False)] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = PAGE_MESSAGES,
+        limit: Annotated[int, Query(ge=1, le=1000)] = LISTED,
     ) -> Response:
         """The messages that match, newest first; `since` in seconds since 1970, exclusive."""
         wanted = Wanted(receiver, channel, alertname, status, kind, since, limit)
@@ -106,29 +106,6 @@ def _listing(router: APIRouter, messages: Messages, signals: Signals) -> None:
         deleted = await available(messages.clear())
         signals.cleared(deleted)
         return JSONResponse({"deleted": deleted})
-
-
-def _pages(router: APIRouter, messages: Messages, runbooks: Path) -> None:
-    @router.get("/", response_class=HTMLResponse)
-    async def page(status: Status | None = None, kind: Kind | None = None) -> Response:
-        """The messages for people."""
-        found = await available(messages.find(Wanted(status=status, kind=kind, limit=PAGE_MESSAGES)))
-        # Apart, for a flood of events must not hide what is firing.
-        alerts = await available(messages.find(Wanted(without=Kind.SENTRY, limit=PAGE_MESSAGES)))
-        total = await available(messages.count())
-        return _html(inbox_page(found, alerts=alerts, total=total, status=status, kind=kind))
-
-    @router.get("/runbooks/{service}/{alert}", response_class=HTMLResponse)
-    async def runbook(service: str, alert: str) -> Response:
-        """The runbook that the annotations of an alert link to."""
-        path = await run_in_threadpool(runbook_file, runbooks, service, alert)
-        if path is None:
-            return _html(missing_page(f"the runbook {service}/{alert}"), status=404)
-        return _html(runbook_page(service, alert, await run_in_threadpool(read_runbook, path)))
-
-
-def _html(page: Page, *, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(page.html, status_code=status, headers=dict(page.headers))
 
 
 def _shown(stored: Stored) -> Mapping[str, Any]:

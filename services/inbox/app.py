@@ -1,16 +1,24 @@
 """Where the parts of the inbox are joined."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
-from services.inbox.adapters import SqliteMessages
+from services.inbox.adapters import SqliteMessages, SqlitePulse
 from services.inbox.api import routes
-from services.inbox.domain import StoreUnavailableError
+from services.inbox.database import SqliteFile
+from services.inbox.domain import Kind, StoreUnavailableError
+from services.inbox.listening import Listener
+from services.inbox.mail import parse_mail
+from services.inbox.runbooks import Library
 from services.inbox.settings import Settings
 from services.inbox.signals import Signals
+from services.inbox.smtp import SmtpServer
+from services.inbox.taking import Take
 from telemetry.app import Telemetry, instrument
 from telemetry.settings import TelemetrySettings
 
@@ -18,7 +26,13 @@ from telemetry.settings import TelemetrySettings
 def create_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     """The inbox as an ASGI application; closes its file and the telemetry at the end."""
     signals = Signals(telemetry.metrics)
-    messages = SqliteMessages(settings.data, settings.max_messages, on_damaged=signals.damaged)
+    file = SqliteFile(settings.data, on_damaged=signals.damaged)
+    messages = SqliteMessages(file, settings.max_messages)
+    listener = Listener(SqlitePulse(file), signals, limit=settings.heartbeat_limit, clock=time.time)
+    take = Take(messages, signals, time.time_ns)
+
+    async def take_mail(content: bytes, sender: str, recipients: Sequence[str]) -> None:
+        await take.content(Kind.EMAIL, content, lambda body: parse_mail(body, sender, recipients))
 
     async def store_ready() -> None:
         await messages.count()
@@ -27,12 +41,19 @@ def create_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with suppress(StoreUnavailableError):  # /health/ready tells; the store tries again with each use
             signals.counted(await messages.count())
+        mail = SmtpServer(take_mail)
+        if settings.smtp is not None:
+            await mail.start(*settings.smtp)
+        watching = asyncio.create_task(listener.watch())
         yield
-        await messages.close()
+        watching.cancel()
+        await mail.stop()
+        await file.close()
         telemetry.shutdown()
 
     app = FastAPI(title="Firedrill inbox", description="Where alerts arrive.", lifespan=lifespan)
-    app.include_router(routes(messages, signals, runbooks=settings.runbooks))
+    library = Library(settings.runbooks, settings.platform)
+    app.include_router(routes(messages, signals, take=take, listener=listener, library=library))
     instrument(app, telemetry, ready={"store": store_ready})
     return app
 

@@ -19,6 +19,9 @@ MOST_ALERTS = 1_000
 LONGEST_NAME = 80  # of a channel or receiver
 DEEPEST_NESTING = 40
 
+# "[FIRING:2] Name (...)", which is Alertmanager's own title, and "FIRING: Name" or "RESOLVED Name".
+_TITLE = re.compile(r"\b(FIRING|RESOLVED)\b(?::\s*\d+)?[\]:\s*-]*([A-Za-z_][A-Za-z0-9_]*)?")
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -42,6 +45,10 @@ class Refusal(StrEnum):
     NOT_JSON = "not_json"
     BAD_ALERTS = "bad_alerts"
     BAD_VERSION = "bad_version"
+    INVALID_BLOCKS = "invalid_blocks"
+    INVALID_ATTACHMENTS = "invalid_attachments"
+    INVALID_EVENT = "invalid_event"
+    BAD_MAIL = "bad_mail"
     MISSING_AUTH = "missing_auth"
     BAD_KEY = "bad_key"
     BAD_PROJECT = "bad_project"
@@ -61,6 +68,8 @@ class Kind(StrEnum):
     """By which way a message came."""
 
     SLACK = "slack"
+    PAGERDUTY = "pagerduty"
+    EMAIL = "email"
     WEBHOOK = "webhook"
     SENTRY = "sentry"
 
@@ -188,6 +197,12 @@ def unique_links(candidates: Sequence[Link | None]) -> tuple[Link, ...]:
         if link is not None:
             found.setdefault(link.url, link)
     return tuple(found.values())
+
+
+def status_and_name(title: str) -> tuple[Status, str]:
+    """What a title such as "FIRING Name" or Alertmanager's own "[FIRING:2] Name (...)" says."""
+    found = _TITLE.search(title)
+    return (Status(found[1].lower()), found[2] or "") if found else (Status.UNKNOWN, "")
 
 
 def checked_name(name: str) -> str:

@@ -1,5 +1,6 @@
 """The inbox's pages: plain HTML that works without a script, loads nothing from outside and escapes all."""
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,30 +10,23 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from services.inbox.domain import Alert, Kind, Link, Message, Status, Stored
+from services.inbox.domain import Kind, Link, Status, Stored
+from services.inbox.heartbeat import Pulse
+from services.inbox.incidents import Incident, incidents, place_of
 from services.inbox.runbooks import Block
 
-SAME_NOTICE_SECONDS = 5.0  # one notification reaches the inbox by two ways at almost the same time
+SHOWN_INCIDENTS = 50
+SHOWN_EVENTS = 50
+EVENTS_BESIDE = 5
+EXPRESSION = "expression"  # Prometheus's own page, which not every Prometheus has
 
 
 @dataclass(frozen=True)
-class Card:
-    """One notification as the page shows it; `id` is that of the message with the most detail."""
+class Filter:
+    """What a person asked to see; None means all."""
 
-    id: int
-    when: str
-    when_iso: str
-    kinds: tuple[str, ...]
-    receiver: str
-    channel: str
-    status: str
-    mark: str
-    severity: str
-    title: str
-    text: str
-    labels: Mapping[str, str]
-    alerts: tuple[Alert, ...]
-    links: tuple[Link, ...]
+    status: Status | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -44,32 +38,56 @@ class Page:
 
 
 def inbox_page(
-    messages: Sequence[Stored],
-    *,
     alerts: Sequence[Stored],
+    events: Sequence[Stored],
+    *,
     total: int,
-    status: Status | None,
-    kind: Kind | None,
+    pulse: Pulse,
+    now: float,
+    asked: Filter,
 ) -> Page:
-    """The page of `messages`, newest first, of `total` kept; `status` and `kind` are the filters in use.
-
-    What is firing is read from `alerts`, the newest messages of alerting.
-    """
+    """The page of the newest alerting messages and events, of `total` kept; `now` in unix seconds."""
+    wanted = [one for one in alerts if asked.kind in {None, one.message.kind}]
+    found = incidents(wanted)
+    firing = [one for one in found if one.status is Status.FIRING]
+    resolved = [one for one in found if one.status is Status.RESOLVED]
+    others = [one for one in found if one.status is Status.UNKNOWN]
+    only_events = asked.kind is Kind.SENTRY
+    sections = {
+        "Firing": firing if asked.status in {None, Status.FIRING} else [],
+        "Resolved": resolved if asked.status in {None, Status.RESOLVED} else [],
+        "Other messages": others if asked.status in {None, Status.UNKNOWN} else [],
+    }
+    beside = SHOWN_EVENTS if only_events else EVENTS_BESIDE if asked == Filter() else 0
+    shown_events = [Incident([one]) for one in events[:beside]]
+    newest = max((one.id for one in (*alerts, *events)), default=0)
     return _page(
         "inbox.html",
-        cards=cards(messages),
-        firing=still_firing(alerts) if status is None else None,
+        sections={name: one[:SHOWN_INCIDENTS] for name, one in sections.items() if one},
+        events=shown_events,
+        firing=firing,
         total=total,
-        shown=len(messages),
-        newest=messages[0].id if messages else 0,
-        status=status.value if status else "",
-        kind=kind.value if kind else "",
+        more_events=len(events) - len(shown_events),
+        newest=newest,
+        status=asked.status.value if asked.status else "",
+        kind=asked.kind.value if asked.kind else "",
+        pulse=pulse,
+        alive=pulse.alive(now),
+        ago=_length(now - pulse.last) if pulse.last is not None else "",
     )
 
 
-def runbook_page(service: str, alert: str, blocks: Sequence[Block]) -> Page:
+def message_page(stored: Stored) -> Page:
+    """The page of one message."""
+    raw = json.dumps(stored.message.raw, indent=2, ensure_ascii=False)
+    return _page(
+        "message.html", one=Incident([stored]), stored=stored, place=place_of(stored.message), raw=raw
+    )
+
+
+def runbook_page(owner: str, alert: str, blocks: Sequence[Block]) -> Page:
     """The page of one runbook."""
-    return _page("runbook.html", service=service, alert=alert, blocks=blocks)
+    return _page("runbook.html", owner=owner, alert=alert, blocks=blocks)
 
 
 def missing_page(what: str) -> Page:
@@ -77,78 +95,55 @@ def missing_page(what: str) -> Page:
     return _page("missing.html", what=what)
 
 
-def cards(messages: Sequence[Stored]) -> list[Card]:
-    """The messages, newest first, those of one notification that came by two ways joined to one card."""
-    found: list[list[Stored]] = []
-    for stored in messages:
-        for group in reversed(found[-4:]):
-            if _same_notice(group, stored):
-                group.append(stored)
-                break
-        else:
-            found.append([stored])
-    return [_card(group) for group in found]
+def _when(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def still_firing(messages: Sequence[Stored]) -> list[str]:
-    """The alert names whose newest message says firing."""
-    newest: dict[str, Status] = {}
-    for stored in messages:
-        if stored.message.status is not Status.UNKNOWN:
-            for name in stored.message.alertnames:
-                newest.setdefault(name, stored.message.status)
-    return sorted(name for name, status in newest.items() if status is Status.FIRING)
+def _clock(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S} UTC"
 
 
-def _same_notice(group: Sequence[Stored], other: Stored) -> bool:
-    first = group[0]
-    return (
-        bool(first.message.alertnames)
-        and all(each.message.kind is not other.message.kind for each in group)
-        and first.message.alertnames == other.message.alertnames
-        and first.message.status is other.message.status
-        and abs(first.received_at - other.received_at) <= SAME_NOTICE_SECONDS
-    )
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
-def _card(group: Sequence[Stored]) -> Card:
-    best = max(group, key=lambda stored: stored.message.kind is Kind.WEBHOOK)
-    message: Message = best.message
-    when = datetime.fromtimestamp(best.received_at, UTC)
-    return Card(
-        id=best.id,
-        when=f"{when:%Y-%m-%d %H:%M:%S} UTC",
-        when_iso=when.isoformat(),
-        kinds=tuple(sorted(stored.message.kind.value for stored in group)),
-        receiver=message.receiver,
-        channel=next((s.message.channel for s in group if s.message.kind is Kind.SLACK), ""),
-        status=message.status.value,
-        mark=_mark(message),
-        severity=next((s.message.severity for s in group if s.message.severity), ""),
-        title=", ".join(message.alertnames) or message.title or "message",
-        text=message.text,
-        labels=message.labels,
-        alerts=message.alerts,
-        links=message.links,
-    )
+def _length(seconds: float) -> str:
+    """A duration as a person says it: `8 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = max(round(seconds), 0)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_left} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _mark(message: Message) -> str:
-    """The word that begins a card."""
-    if message.kind is Kind.SENTRY:
-        return "EVENT"
-    return "MESSAGE" if message.status is Status.UNKNOWN else message.status.value.upper()
+def _shown_links(links: Sequence[Link]) -> list[Link]:
+    """Runbook and dashboard first, each label once, and not Prometheus's page."""
+    order = ("runbook", "dashboard")
+    named = {
+        link.label.lower(): link
+        for link in reversed(links)
+        if link.label.lower() not in {EXPRESSION, "title"}
+    }
+    return [named[name] for name in order if name in named] + [
+        link for name, link in named.items() if name not in order
+    ]
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {
+        "when": _when, "clock": _clock, "iso": _iso, "lasting": _length,
+        "links": _shown_links, "place": place_of,
+    }  # fmt: skip
+    return environment
 
 
 def _page(name: str, **values: object) -> Page:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from services.inbox.domain import Message, Stored, Wanted
+from services.inbox.heartbeat import Silence
 
 
 class Messages(Protocol):
@@ -23,3 +24,13 @@ class Messages(Protocol):
 
     async def clear(self) -> int:
         """Forget all messages; return how many."""
+
+
+class PulseStore(Protocol):
+    """What is known of the heartbeat, across restarts; both raise StoreUnavailableError."""
+
+    async def load(self) -> tuple[float | None, tuple[Silence, ...]]:
+        """The last heartbeat in seconds since 1970, or None, and the silences, oldest first."""
+
+    async def save(self, last: float | None, silences: Sequence[Silence]) -> None:
+        """In place of what was known."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LARGEST_RUNBOOK_BYTES = 256 * 1024
+PLATFORM = "platform"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _BULLET = re.compile(r"\s*([-*]|\d+(?=\.))\.?\s+")
 
@@ -19,12 +20,20 @@ class Block:
     level: int = 0
 
 
-def runbook_file(folder: Path, service: str, alert: str) -> Path | None:
-    """`<folder>/<service>/runbooks/<alert>.md`, or None if there is none or a name holds a path."""
-    if not (_NAME.fullmatch(service) and _NAME.fullmatch(alert)):
-        return None
-    path = folder / service / "runbooks" / f"{alert}.md"
-    return path if path.is_file() else None
+@dataclass(frozen=True)
+class Library:
+    """Where runbooks stand: `<services>/<slice>/runbooks/`, and those of the slice `platform` elsewhere."""
+
+    services: Path
+    platform: Path | None = None
+
+    def find(self, owner: str, alert: str) -> Path | None:
+        """The runbook of a slice's alert, or None if there is none or a name holds a path."""
+        if not (_NAME.fullmatch(owner) and _NAME.fullmatch(alert)):
+            return None
+        folder = self.platform if owner == PLATFORM else self.services / owner
+        path = None if folder is None else folder / "runbooks" / f"{alert}.md"
+        return path if path is not None and path.is_file() else None
 
 
 def read_runbook(path: Path) -> list[Block]:

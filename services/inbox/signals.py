@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.inbox.domain import Kind, Message, Refusal, Status
 from services.inbox.envelope import ITEM_TYPES, OTHER
+from services.inbox.heartbeat import Pulse, Silence
 from telemetry.logs import get_logger
 from telemetry.metrics import Metrics
 
@@ -12,6 +13,9 @@ RECEIVED = "Message received"
 REFUSED = "Message refused"
 CLEARED = "Messages cleared"
 DAMAGED = "Message store was damaged and begun anew"
+SILENT = "Heartbeat silent"
+RECOVERED = "Heartbeat is back"
+UNKEPT = "Heartbeat cannot be kept"
 
 
 class Signals:
@@ -31,6 +35,12 @@ class Signals:
         )
         self.sentry_items.preset(*((kind,) for kind in (*ITEM_TYPES, OTHER)))
         self.stored = metrics.gauge("inbox_messages_stored", "Messages kept now")
+        self.last_beat = metrics.gauge(
+            "inbox_heartbeat_last_timestamp_seconds", "When the last heartbeat came, in seconds since 1970"
+        )
+        self.is_silent = metrics.gauge("inbox_heartbeat_silent", "1 while the heartbeat is silent")
+        self.silences = metrics.counter("inbox_heartbeat_silences_total", "Silences of the heartbeat")
+        self.silences.preset()
 
     def received(self, message: Message, stored: int) -> None:
         """A message was taken; `stored` are kept now."""
@@ -67,3 +77,25 @@ class Signals:
     def damaged(self, aside: Path, why: str) -> None:
         """The store's file could not be read and was moved to `aside`."""
         self._log.warning(DAMAGED, path=str(aside), why=why)
+
+    def pulse(self, pulse: Pulse) -> None:
+        """What is known of the heartbeat at start, or after a beat."""
+        if pulse.last is not None:
+            self.last_beat.set(pulse.last)
+        self.is_silent.set(0 if pulse.open is None else 1)
+
+    def silent(self, silence: Silence) -> None:
+        """The heartbeat has been silent for longer than allowed."""
+        self.is_silent.set(1)
+        self.silences.add(1)
+        self._log.error(SILENT, since=silence.began)
+
+    def beat(self, pulse: Pulse, *, ended: Silence | None) -> None:
+        """A heartbeat came; `ended` is the silence that it ended."""
+        self.pulse(pulse)
+        if ended is not None and pulse.last is not None:
+            self._log.info(RECOVERED, silent_seconds=round(pulse.last - ended.began, 3))
+
+    def unkept(self, why: str) -> None:
+        """The store does not take what is known of the heartbeat."""
+        self._log.warning(UNKEPT, why=why)

@@ -16,13 +16,14 @@ from services.inbox.domain import (
     checked_name,
     read_json,
     safe_link,
+    status_and_name,
     text_of,
     unique_links,
 )
+from services.inbox.slack_limits import check_attachment, check_blocks
 
 _LINK = re.compile(r"<(https?://[^|>\s]+)(?:\|([^>]*))?>")
-# "[FIRING:2] Name (...)", which is Alertmanager's own title, and "FIRING: Name" or "RESOLVED Name".
-_TITLE = re.compile(r"\b(FIRING|RESOLVED)\b(?::\s*\d+)?[\]:\s*-]*([A-Za-z_][A-Za-z0-9_]*)?")
+_LABEL = re.compile(r"`([A-Za-z_]\w*)=([^`\n]*)`")
 _SEVERITY = re.compile(r"\bseverity\W{1,4}(critical|warning|info|none)\b", re.IGNORECASE)
 _COLOURS = {"danger": Status.FIRING, "warning": Status.FIRING, "good": Status.RESOLVED}
 
@@ -30,6 +31,7 @@ _COLOURS = {"danger": Status.FIRING, "warning": Status.FIRING, "good": Status.RE
 def parse_slack(content: bytes, path_channel: str | None, receiver: str | None = None) -> Message:
     """The message in `content`; a channel named in the payload wins over that of the path.
 
+    The receiver is the one given, or what Alertmanager wrote into the footer, or the channel.
     RefusedMessageError where Slack refuses: not JSON, no channel, nothing to show, too long, too many.
     """
     payload = _payload(content)
@@ -41,14 +43,14 @@ def parse_slack(content: bytes, path_channel: str | None, receiver: str | None =
             Refusal.MESSAGE_TOO_LONG, f"the text is longer than {LONGEST_TEXT} characters"
         )
     first = attachments[0] if attachments else {}
-    title = text_of(first.get("title")) or text_of(first.get("fallback"))
-    fields = dict(_fields(attachments))
+    title = _plain(text_of(first.get("title")) or text_of(first.get("fallback")))
+    fields = {**_written_labels(text), **dict(_fields(attachments))}
     status, name = _status_and_name(title or text, text_of(first.get("color")))
     name = fields.get("alertname") or fields.get("alert") or name
     severity = fields.get("severity", "").lower() or _severity(f"{title}\n{text}")
     return Message(
         kind=Kind.SLACK,
-        receiver=checked_name(receiver) if receiver else channel,
+        receiver=_receiver(receiver, text_of(first.get("footer"))) or channel,
         channel=channel,
         status=status,
         title=title or _plain(text).partition("\n")[0][:200],
@@ -60,6 +62,15 @@ def parse_slack(content: bytes, path_channel: str | None, receiver: str | None =
         links=_links(attachments, text),
         raw=payload,
     )
+
+
+def _receiver(given: str | None, footer: str) -> str:
+    if given:
+        return checked_name(given)
+    try:
+        return checked_name(footer)
+    except RefusedMessageError:
+        return ""  # a footer may say anything
 
 
 def _payload(content: bytes) -> dict[str, Json]:
@@ -82,7 +93,11 @@ def _attachments(payload: dict[str, Json]) -> list[dict[str, Json]]:
         raise RefusedMessageError(Refusal.INVALID_PAYLOAD, "each attachment and block must be an object")
     if not attachments and not blocks and not text_of(payload.get("text")).strip():
         raise RefusedMessageError(Refusal.NO_TEXT, "there is no text, no attachment and no block")
-    return [each for each in attachments if isinstance(each, dict)]
+    found = [each for each in attachments if isinstance(each, dict)]
+    check_blocks(blocks)
+    for attachment in found:
+        check_attachment(attachment)
+    return found
 
 
 def _texts(payload: dict[str, Json], attachments: list[dict[str, Json]]) -> Iterator[str]:
@@ -103,11 +118,14 @@ def _fields(attachments: list[dict[str, Json]]) -> Iterator[tuple[str, str]]:
                 yield text_of(field["title"]).strip().lower(), text_of(field.get("value")).strip()
 
 
+def _written_labels(text: str) -> dict[str, str]:
+    """What stands as `name=value` between backticks."""
+    return {found[1]: _plain(found[2]) for found in _LABEL.finditer(text)}
+
+
 def _status_and_name(title: str, colour: str) -> tuple[Status, str]:
-    found = _TITLE.search(title)
-    if found:
-        return Status(found[1].lower()), found[2] or ""
-    return _COLOURS.get(colour, Status.UNKNOWN), ""
+    status, name = status_and_name(title)
+    return (status if status is not Status.UNKNOWN else _COLOURS.get(colour, status)), name
 
 
 def _severity(text: str) -> str:
@@ -116,7 +134,9 @@ def _severity(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return _LINK.sub(lambda found: found[2] or found[1], text)
+    """As Slack shows it: links by their words, and its three escapes undone."""
+    shown = _LINK.sub(lambda found: found[2] or found[1], text)
+    return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _links(attachments: list[dict[str, Json]], text: str) -> tuple[Link, ...]:

@@ -1,6 +1,7 @@
 """How a payload is read, parsed, kept and counted, the same for every way in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from fastapi import Request
@@ -32,19 +33,33 @@ class Take:
     async def __call__(self, kind: Kind, request: Request, parse: Callable[[bytes], Message]) -> Stored:
         """The message as kept; RefusedMessageError (counted) or Unavailable."""
         received_ns = self._clock_ns()
-        try:
+        with self._counted(kind):
             message = parse(await read_body(request))
-        except RefusedMessageError as refusal:
-            self._signals.refusal(kind, refusal.reason, str(refusal))
-            raise
         return await self.keep(message, received_ns)
+
+    async def content(self, kind: Kind, content: bytes, parse: Callable[[bytes], Message]) -> Stored:
+        """What did not come by HTTP; RefusedMessageError (counted) or StoreUnavailableError."""
+        received_ns = self._clock_ns()
+        with self._counted(kind):
+            message = parse(content)
+        return await self._add(message, received_ns)
 
     async def keep(self, message: Message, received_ns: int | None = None) -> Stored:
         """The message as kept, now or at a time in nanoseconds since 1970; Unavailable."""
-        when = self._clock_ns() if received_ns is None else received_ns
-        stored = await available(self._messages.add(message, when))
-        self._signals.received(message, await available(self._messages.count()))
+        return await available(self._add(message, self._clock_ns() if received_ns is None else received_ns))
+
+    async def _add(self, message: Message, received_ns: int) -> Stored:
+        stored = await self._messages.add(message, received_ns)
+        self._signals.received(message, await self._messages.count())
         return stored
+
+    @contextmanager
+    def _counted(self, kind: Kind) -> Iterator[None]:
+        try:
+            yield
+        except RefusedMessageError as refusal:
+            self._signals.refusal(kind, refusal.reason, str(refusal))
+            raise
 
 
 async def read_body(request: Request) -> bytes:

@@ -29,15 +29,15 @@ def parse_webhook(content: bytes, path_receiver: str) -> Message:
     RefusedMessageError for what is not JSON, not version 4, or holds no well-formed alert.
     """
     payload = _payload(content)
-    channel = checked_name(path_receiver)
+    asked = checked_name(path_receiver)
     status = _status(payload.get("status"))
     alerts = tuple(_alerts(payload))
     names = tuple(dict.fromkeys(alert.name for alert in alerts if alert.name))
     labels = texts_of(payload.get("commonLabels"))
     return Message(
         kind=Kind.WEBHOOK,
-        receiver=checked_name(text_of(payload.get("receiver")) or channel),
-        channel=channel,
+        receiver=checked_name(text_of(payload.get("receiver")) or asked),
+        channel="",
         status=status,
         title=f"{status.value.upper()} {', '.join(names) or 'alert'}",
         text="\n".join(dict.fromkeys(line for alert in alerts for line in _lines(alert) if line)),

@@ -82,9 +82,18 @@ def open_inbox(tmp_path: Path) -> OpenInbox:
     """Opens an inbox on the test's folder; opened again it is the same inbox after a restart."""
 
     @asynccontextmanager
-    async def opened(max_messages: int = 100) -> AsyncIterator[httpx.AsyncClient]:
+    async def opened(
+        max_messages: int = 100, heartbeat_limit: float = 180.0, smtp: tuple[str, int] | None = None
+    ) -> AsyncIterator[httpx.AsyncClient]:
         telemetry = Telemetry.start(TelemetrySettings(service="inbox"), sinks=[])
-        settings = Settings(data=tmp_path / "data", max_messages=max_messages, runbooks=tmp_path / "runbooks")
+        settings = Settings(
+            data=tmp_path / "data",
+            max_messages=max_messages,
+            runbooks=tmp_path / "runbooks",
+            platform=tmp_path / "platform",
+            smtp=smtp,
+            heartbeat_limit=heartbeat_limit,
+        )
         app = create_app(settings, telemetry)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (

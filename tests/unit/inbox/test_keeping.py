@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from services.inbox.adapters import SqliteMessages
+from services.inbox.database import SqliteFile
 from services.inbox.domain import StoreUnavailableError, Wanted
 from services.inbox.slack import parse_slack
 
@@ -61,12 +62,13 @@ async def test_damage_is_reported_once(tmp_path: Path) -> None:
     """The one who is told of damage hears the new path and the reason, once."""
     (tmp_path / "inbox.sqlite3").write_bytes(b"no database at all")
     heard: list[tuple[Path, str]] = []
-    store = SqliteMessages(tmp_path, 10, on_damaged=lambda path, why: heard.append((path, why)))
+    file = SqliteFile(tmp_path, on_damaged=lambda path, why: heard.append((path, why)))
+    store = SqliteMessages(file, 10)
     assert await store.count() == 0
     assert await store.count() == 0
     assert [path.name for path, _ in heard] == ["inbox.sqlite3.damaged"]
     assert "not a database" in heard[0][1]
-    await store.close()
+    await file.close()
 
 
 async def test_folder_that_cannot_be_used_is_a_503(open_inbox: OpenInbox, tmp_path: Path) -> None:
@@ -86,7 +88,8 @@ async def test_folder_that_cannot_be_used_is_a_503(open_inbox: OpenInbox, tmp_pa
 
 async def test_a_locked_file_is_unavailable_and_not_moved(tmp_path: Path) -> None:
     """A file that another process holds is an error for now, not damage; later it works again."""
-    store = SqliteMessages(tmp_path, 10, on_damaged=lambda path, why: pytest.fail(f"{path}: {why}"))
+    file = SqliteFile(tmp_path, on_damaged=lambda path, why: pytest.fail(f"{path}: {why}"))
+    store = SqliteMessages(file, 10)
     message = parse_slack(b'{"text": "x"}', "a")
     await store.add(message, 1)
     other = sqlite3.connect(tmp_path / "inbox.sqlite3")
@@ -97,17 +100,18 @@ async def test_a_locked_file_is_unavailable_and_not_moved(tmp_path: Path) -> Non
     other.close()
     await store.add(message, 3)
     assert [stored.received_ns for stored in await store.find(Wanted())] == [3, 1]
-    await store.close()
+    await file.close()
 
 
 async def test_size_is_bounded_too(tmp_path: Path) -> None:
     """Large messages push out older ones before the number is reached."""
-    store = SqliteMessages(tmp_path, 1000, on_damaged=lambda path, why: None)
+    file = SqliteFile(tmp_path, on_damaged=lambda path, why: None)
+    store = SqliteMessages(file, 1000)
     large = parse_slack(json.dumps({"text": "x", "extra": "y" * 500_000}).encode(), "a")
     for number in range(80):
         await store.add(large, number)
     assert 60 <= await store.count() <= 68
-    await store.close()
+    await file.close()
 
 
 async def test_filters(inbox: httpx.AsyncClient, webhook: dict[str, Any], slack: dict[str, Any]) -> None:
@@ -127,7 +131,7 @@ async def test_filters(inbox: httpx.AsyncClient, webhook: dict[str, Any], slack:
 
     assert await ids() == [3, 2, 1]
     assert await ids(receiver="ai-factory-critical") == [1]
-    assert await ids(channel="b") == [2]
+    assert await ids(channel="platform") == [3]
     assert await ids(alertname="JudgmentHighErrorRate") == [3, 2, 1]
     assert await ids(alertname="Second") == [2]
     assert await ids(alertname="Judgment") == []

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.inbox.page import cards, still_firing
+from services.inbox.incidents import incidents
 from services.inbox.runbooks import Block, blocks
 from services.inbox.settings import Settings, SettingsError
 
@@ -67,41 +67,102 @@ async def test_page_asks_for_nothing_outside(inbox: httpx.AsyncClient, webhook: 
 
 
 async def test_firing_and_resolved_are_told_in_words(
-    inbox: httpx.AsyncClient, webhook: dict[str, Any], slack: dict[str, Any]
+    inbox: httpx.AsyncClient, webhook: dict[str, Any]
 ) -> None:
-    """Status and severity stand as text, links are there, newest first, and the filter shows one status."""
+    """Status and severity stand as text, links are there, firing comes first, a filter shows one status."""
     await inbox.post("/webhook/a", json=webhook)
     page = (await inbox.get("/")).text
     assert "FIRING NOW:" in page
     assert "FIRING · critical" in page
-    for label in ("runbook", "dashboard", "expression"):
+    for label in ("Alert", "Runbook", "Dashboard"):
         assert f">{label}</a>" in page
     webhook["status"] = webhook["alerts"][0]["status"] = "resolved"
     await inbox.post("/webhook/a", json=webhook)
     page = (await inbox.get("/")).text
     assert "Nothing is firing" in page
-    assert page.index("RESOLVED · critical") < page.index("FIRING · critical")
+    assert "RESOLVED · critical" in page
+    assert "FIRING · critical" not in page
+    webhook["status"] = webhook["alerts"][0]["status"] = "firing"
+    await inbox.post("/webhook/a", json=webhook)
+    page = (await inbox.get("/")).text
+    assert page.index("FIRING · critical") < page.index("RESOLVED · critical")
     assert "RESOLVED · critical" not in (await inbox.get("/?status=firing")).text
+    assert "FIRING · critical" not in (await inbox.get("/?status=resolved")).text
 
 
-async def test_one_notice_by_two_ways_is_one_card(
+async def test_critical_stands_above_warning(inbox: httpx.AsyncClient, webhook: dict[str, Any]) -> None:
+    """Among what fires, whatever came last."""
+    await inbox.post("/webhook/a", json=webhook)
+    alert = webhook["alerts"][0]
+    alert["labels"] = webhook["commonLabels"] = {"alertname": "Other", "severity": "warning"}
+    await inbox.post("/webhook/a", json=webhook)
+    page = (await inbox.get("/")).text
+    assert page.index("FIRING · critical") < page.index("FIRING · warning")
+
+
+async def test_all_notices_of_an_incident_are_one_card(
     inbox: httpx.AsyncClient, webhook: dict[str, Any], slack: dict[str, Any]
 ) -> None:
-    """What came as webhook and to Slack at once is shown once, with the webhook's detail."""
-    await inbox.post("/slack/a", json=slack)
+    """What came by several ways, again, and resolved, is shown once, with the most detail and every place."""
+    await inbox.post("/slack/a?receiver=ai-factory-critical", json=slack)
+    await inbox.post("/webhook/a", json=webhook)
     await inbox.post("/webhook/a", json=webhook)
     page = (await inbox.get("/")).text
     assert page.count("<article") == 1
-    assert "slack and webhook" in page
+    assert "slack #platform" in page
+    assert "webhook <b>2 times</b>" in page
+    assert "receiver ai-factory-critical" in page
     assert "Judgment executions fail" in page
+    assert "3 notices" in page
+
+
+async def test_alerts_of_one_name_in_two_systems_are_two(
+    inbox: httpx.AsyncClient, webhook: dict[str, Any]
+) -> None:
+    """HighErrorRate of the shop and of another system have nothing in common."""
+    for system in ("shopfds", "kerp"):
+        webhook["commonLabels"] = webhook["alerts"][0]["labels"] = {
+            "alertname": "HighErrorRate",
+            "system": system,
+        }
+        await inbox.post("/webhook/a", json=webhook)
+    page = (await inbox.get("/")).text
+    assert page.count("<article") == 2
+    assert "HighErrorRate (shopfds)" in page
+    assert "HighErrorRate (kerp)" in page
+
+
+async def test_the_alert_link_leads_to_the_whole_message(
+    inbox: httpx.AsyncClient, webhook: dict[str, Any]
+) -> None:
+    """Labels, the payload as it came, escaped, and the command that asks Prometheus; 404 for others."""
+    webhook["alerts"][0]["annotations"]["description"] = EVIL
     await inbox.post("/webhook/a", json=webhook)
-    assert (await inbox.get("/")).text.count("<article") == 2
+    assert 'href="/messages/1"' in (await inbox.get("/")).text
+    page = (await inbox.get("/messages/1")).text
+    assert "firedrill query" in page
+    assert "ab12cd34ef56ab78" in page
+    assert "<script" not in page
+    missing = await inbox.get("/messages/2")
+    assert missing.status_code == 404
+    assert "message 2" in missing.text
 
 
-async def test_no_messages_no_cards() -> None:
+async def test_each_kind_can_be_seen_alone(
+    inbox: httpx.AsyncClient, webhook: dict[str, Any], slack: dict[str, Any]
+) -> None:
+    """With ?kind= only what came that way is shown."""
+    await inbox.post("/webhook/a", json=webhook)
+    await inbox.post("/slack/a", json={"text": "only words"})
+    assert "only words" not in (await inbox.get("/?kind=webhook")).text
+    page = (await inbox.get("/?kind=slack")).text
+    assert "only words" in page
+    assert "JudgmentHighErrorRate" not in page
+
+
+def test_no_messages_no_incidents() -> None:
     """Nothing gives nothing."""
-    assert cards([]) == []
-    assert still_firing([]) == []
+    assert incidents([]) == []
 
 
 async def test_runbook_page(inbox: httpx.AsyncClient, tmp_path: Path) -> None:
@@ -118,6 +179,14 @@ async def test_runbook_page(inbox: httpx.AsyncClient, tmp_path: Path) -> None:
     missing = await inbox.get("/runbooks/judgment/Other")
     assert missing.status_code == 404
     assert "judgment/Other" in missing.text
+
+
+async def test_runbook_of_the_platform(inbox: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The platform's own runbooks stand in a folder of their own."""
+    (tmp_path / "platform" / "runbooks").mkdir(parents=True)
+    (tmp_path / "platform" / "runbooks" / "TargetDown.md").write_text("# TargetDown\n")
+    assert "<h1>TargetDown</h1>" in (await inbox.get("/runbooks/platform/TargetDown")).text
+    assert (await inbox.get("/runbooks/platform/Other")).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -155,8 +224,23 @@ def test_wrong_number_of_messages_is_explained(text: str) -> None:
         Settings.from_environment({"INBOX_MAX_MESSAGES": text})
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "nan", "inf", "86401"])
+def test_wrong_heartbeat_limit_is_explained(text: str) -> None:
+    """Seconds between one and a day."""
+    with pytest.raises(SettingsError, match=r"INBOX_HEARTBEAT_LIMIT.*use seconds"):
+        Settings.from_environment({"INBOX_HEARTBEAT_LIMIT": text})
+
+
+@pytest.mark.parametrize("text", ["1025", ":1025", "host:", "host:x", "host:99999"])
+def test_wrong_mail_address_is_explained(text: str) -> None:
+    """Host and port, or nothing."""
+    with pytest.raises(SettingsError, match=r"INBOX_SMTP_LISTEN.*host:port"):
+        Settings.from_environment({"INBOX_SMTP_LISTEN": text})
+
+
 def test_settings_by_default() -> None:
-    """A thousand messages, and the runbooks of the slices beside this one."""
+    """A thousand messages, three minutes, no mail server, and the runbooks of the slices beside this one."""
     settings = Settings.from_environment({"INBOX_DATA": "/somewhere"})
+    assert (settings.heartbeat_limit, settings.smtp, settings.platform) == (180.0, None, None)
     assert (settings.max_messages, settings.data) == (1000, Path("/somewhere"))
     assert (settings.runbooks / "inbox" / "settings.py").is_file()

@@ -27,7 +27,7 @@ async def test_webhook_is_kept_with_all_that_it_says(
     message = await newest(inbox)
     assert message["id"] == answer.json()["id"]
     assert message["receiver"] == "ai-factory-critical"
-    assert message["channel"] == "by-path"
+    assert message["channel"] == ""
     assert (message["kind"], message["status"], message["severity"]) == ("webhook", "firing", "critical")
     assert message["alertnames"] == ["JudgmentHighErrorRate"]
     assert message["labels"]["service"] == "judgment"
@@ -80,9 +80,17 @@ async def test_channel_of_the_path_and_plain_text(inbox: httpx.AsyncClient) -> N
     assert (message["channel"], message["receiver"], message["status"]) == ("platform", "ops", "unknown")
     assert message["text"] == "see here"
     assert message["links"] == [{"label": "here", "url": "http://a.example/x"}]
-    answer = await inbox.post("/slack", json={"channel": "#alone", "blocks": [{"text": {"text": "hi"}}]})
+    answer = await inbox.post(
+        "/slack", json={"channel": "#alone", "blocks": [{"type": "section", "text": {"text": "hi"}}]}
+    )
     assert answer.text == "ok"
     assert (await newest(inbox))["channel"] == "alone"
+
+
+def _block(kind: str, length: int, **more: Any) -> bytes:
+    """A payload with one block whose text has `length` characters."""
+    block = {"type": kind, "text": {"type": "mrkdwn", "text": "x" * length}, **more}
+    return json.dumps({"blocks": [block]}).encode()
 
 
 @pytest.mark.parametrize(
@@ -104,6 +112,29 @@ async def test_channel_of_the_path_and_plain_text(inbox: httpx.AsyncClient) -> N
             400,
             "too_many_attachments",
         ),
+        ("/slack/a", json.dumps({"blocks": [{"type": "divider"}] * 51}).encode(), 400, "invalid_blocks"),
+        ("/slack/a", b'{"blocks": [{"type": "letter"}]}', 400, "invalid_blocks"),
+        ("/slack/a", b'{"blocks": [{"type": "section"}]}', 400, "invalid_blocks"),
+        ("/slack/a", b'{"blocks": [{"type": "header"}]}', 400, "invalid_blocks"),
+        ("/slack/a", _block("section", 3_001), 400, "invalid_blocks"),
+        ("/slack/a", _block("header", 151), 400, "invalid_blocks"),
+        ("/slack/a", _block("section", 1, fields=[{"text": "x"}] * 11), 400, "invalid_blocks"),
+        ("/slack/a", _block("section", 1, fields=[{"text": "x" * 2_001}]), 400, "invalid_blocks"),
+        ("/slack/a", _block("context", 1, elements=[{}] * 11), 400, "invalid_blocks"),
+        ("/slack/a", _block("section", 1, block_id="x" * 256), 400, "invalid_blocks"),
+        (
+            "/slack/a",
+            json.dumps({"attachments": [{"blocks": [{"type": "letter"}]}]}).encode(),
+            400,
+            "invalid_blocks",
+        ),
+        (
+            "/slack/a",
+            json.dumps({"attachments": [{"text": "x", "fields": [{"title": "x"}] * 51}]}).encode(),
+            400,
+            "invalid_attachments",
+        ),
+        ("/slack/a", b'{"attachments": [{"text": "x", "fields": "x"}]}', 400, "invalid_attachments"),
         ("/slack/a%20b", b'{"text": "x"}', 404, "channel_not_found"),
         ("/slack", b'{"text": "x"}', 404, "channel_not_found"),
         ("/slack/a", b'{"text": "x", "channel": "no such/channel"}', 404, "channel_not_found"),
@@ -133,6 +164,21 @@ async def test_refusals(inbox: httpx.AsyncClient, path: str, body: bytes, status
     kind = "slack" if path.startswith("/slack") else "webhook"
     metrics = (await inbox.get("/metrics")).text
     assert f'inbox_messages_refused_total{{kind="{kind}",reason="{word}"}} 1.0' in metrics
+
+
+async def test_what_alertmanager_writes_for_people_is_read_for_programs(inbox: httpx.AsyncClient) -> None:
+    """The footer tells the receiver, fields and words in backticks the labels; Slack's escapes are undone."""
+    attachment = {
+        "title": "FIRING FDSLatencySLOBurnFast",
+        "text": "P95 &lt; 100 ms &amp; more\n`burn=fast` `slo=fds-latency`",
+        "footer": "shopfds-critical",
+        "fields": [{"title": "System", "value": "shopfds", "short": True}],
+    }
+    await inbox.post("/slack", json={"channel": "#shopfds-alerts", "attachments": [attachment]})
+    message = await newest(inbox)
+    assert (message["receiver"], message["channel"]) == ("shopfds-critical", "shopfds-alerts")
+    assert message["labels"] == {"burn": "fast", "slo": "fds-latency", "system": "shopfds"}
+    assert message["text"].startswith("P95 < 100 ms & more")
 
 
 async def test_longest_text_is_taken(inbox: httpx.AsyncClient) -> None:
