@@ -16,7 +16,9 @@ CALL_SECONDS: Final = 0.8
 POOL_SECONDS: Final = 0.5
 """Below CALL_SECONDS, so that an exhausted pool says that it is one."""
 PREPARE_SECONDS: Final = 20.0
-POOL_SIZE: Final = 10
+POOL_SIZE: Final = 24
+"""None on top of it for a busy moment: making a connection takes longer than a purchase, and the moment would
+only get busier."""
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -47,7 +49,7 @@ def connect(
     return create_async_engine(
         database_url,
         pool_size=POOL_SIZE,
-        max_overflow=POOL_SIZE,
+        max_overflow=0,
         pool_timeout=pool_seconds,
         pool_recycle=1800,
         hide_parameters=True,

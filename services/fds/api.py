@@ -48,20 +48,21 @@ class Service:
         velocity, or a second line in the books; the same id for another payment is a mistake and gets 409.
         Raises ClientError and Unavailable.
         """
+        fingerprint = payment.fingerprint()
         with (
             bind(user_id=payment.user_id),
             self.signals.evaluating(payment.transaction_id) as span,
         ):
             span.set("user_id", hash_user_id(payment.user_id))
             try:
-                kept = await self._evaluate(payment, payment.fingerprint())
+                kept = await self._evaluate(payment, fingerprint)
             except StoreUnavailableError as error:
                 self.signals.failed(payment.transaction_id, error)
                 raise Unavailable("evaluation store", retry_after=RETRY_AFTER_SECONDS) from error
             span.set("risk_score", kept.risk_score)
             span.set("risk_level", kept.answer["risk_level"])
             span.set("decision", kept.decision)
-        if kept.fingerprint != payment.fingerprint():
+        if kept.fingerprint != fingerprint:
             raise ClientError(
                 409, "transaction_differs", f"{payment.transaction_id} was evaluated with other values"
             )

@@ -17,6 +17,7 @@ from faults import Dice, Switch
 from limits.shedding import LoadShedding
 from services.fds.adapters import CachedFeed, DistantFeed, RedisVelocity, ShippedModel, connect_redis
 from services.fds.api import Service, routes
+from services.fds.database import connect
 from services.fds.engines import Evaluator
 from services.fds.faults import FAULTS, FaultyFeed, FaultyScorer, FaultyStore, FaultyVelocity
 from services.fds.model_server import BackedScorer, ModelServer, connect_model, meet_model
@@ -24,7 +25,7 @@ from services.fds.ports import EvaluationStore, Scorer, StoreUnavailableError, T
 from services.fds.settings import FdsSettings
 from services.fds.settings import from_environment as read_settings
 from services.fds.signals import Signals
-from services.fds.store import BoundedStore, PostgresFeed, PostgresStore, connect
+from services.fds.store import BoundedStore, PostgresFeed, PostgresStore
 from telemetry.app import Telemetry, instrument, instrument_engine, instrument_httpx, instrument_redis
 from telemetry.sentry import close_sentry, init_sentry, watch_requests
 

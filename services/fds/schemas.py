@@ -67,7 +67,7 @@ class Payment(BaseModel):
 
     def transaction(self, now: datetime) -> Transaction:
         """The payment as the domain sees it."""
-        values = self.model_dump(exclude={"timestamp", "currency"})
+        values = {name: value for name, value in self if name not in ("timestamp", "currency")}
         if self.email_domain is not None:
             values["email_domain"] = self.email_domain.lower()
         return Transaction(**values, occurred_at=self.timestamp or now)

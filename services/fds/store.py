@@ -2,15 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.fds.database import CALL_SECONDS, FAILURES, PREPARE_SECONDS, Postgres, reason
 from services.fds.domain import Decision, Indicator, IndicatorKind
 from services.fds.ports import (
     EvaluationStore,
@@ -21,57 +21,19 @@ from services.fds.ports import (
     StoreUnavailableError,
 )
 from services.fds.quality import WINDOW, Label, Outcome, outcome_of
+from services.fds.tables import evaluations, indicators, metadata
 
-CALL_SECONDS: Final = 0.8
-"""One request makes two calls and an evaluation between them: with this limit its 503 comes within 2 s."""
-PREPARE_SECONDS: Final = 20.0
 _LOCK: Final = 0x_F1DE_D811  # any number that only this service uses: two workers must not create at once
-
-metadata = sa.MetaData()
-evaluations = sa.Table(
-    "fds_evaluations",
-    metadata,
-    sa.Column("transaction_id", sa.String(64), primary_key=True),
-    sa.Column("evaluation_id", sa.String(36), nullable=False),
-    sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("decision", sa.String(8), nullable=False),
-    sa.Column("risk_score", sa.Float, nullable=False),
-    sa.Column("request", sa.JSON, nullable=False),
-    sa.Column("answer", sa.JSON, nullable=False),
-    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("label", sa.String(10)),
-    sa.Column("labelled_at", sa.DateTime(timezone=True)),
-    sa.Index("fds_evaluations_newest", sa.text("created_at DESC")),
-    sa.Index("fds_evaluations_decision_newest", "decision", sa.text("created_at DESC")),
-    sa.Index(
-        "fds_evaluations_labelled",
-        sa.text("labelled_at DESC"),
-        postgresql_where=sa.text("label IS NOT NULL"),
-    ),
-)
-indicators = sa.Table(
-    "fds_threat_indicators",
-    metadata,
-    sa.Column("kind", sa.String(16), primary_key=True),
-    sa.Column("value", sa.String(255), primary_key=True),
-    sa.Column("severity", sa.String(8), nullable=False),
-)
 
 T = TypeVar("T")
 
-
-def connect(database_url: str) -> AsyncEngine:
-    """An engine whose pool and connections give up within a call's limit."""
-    return create_async_engine(
-        database_url,
-        pool_size=10,
-        max_overflow=10,
-        pool_timeout=CALL_SECONDS,
-        pool_pre_ping=True,  # a restart of PostgreSQL costs a reconnect, not a failed payment
-        pool_recycle=1800,
-        hide_parameters=True,
-        connect_args={"timeout": CALL_SECONDS, "command_timeout": PREPARE_SECONDS},
-    )
+# Made once, not for each payment anew.
+_FIND: Final = sa.select(evaluations).where(evaluations.c.transaction_id == sa.bindparam("transaction_id"))
+_ADD: Final = insert(evaluations).on_conflict_do_nothing(index_elements=["transaction_id"])
+_KINDS: Final[tuple[IndicatorKind, ...]] = ("ip", "device", "email_domain")
+_MATCHES: Final = sa.select(indicators.c.kind, indicators.c.severity).where(
+    sa.or_(*((indicators.c.kind == kind) & (indicators.c.value == sa.bindparam(kind)) for kind in _KINDS))
+)
 
 
 def known_threats(seed: int) -> list[dict[str, str]]:
@@ -106,7 +68,7 @@ class PostgresStore:
     """The EvaluationStore in PostgreSQL; raises StoreUnavailableError for whatever the database raises."""
 
     def __init__(self, engine: AsyncEngine, *, seed: int) -> None:
-        self._engine, self._seed = engine, seed
+        self._postgres, self._seed = Postgres(engine), seed
 
     async def prepare(self) -> PastCases:
         """Create tables and feed under an advisory lock, so that workers may start together."""
@@ -120,7 +82,7 @@ class PostgresStore:
                 await _past(connection, stopped), await _past(connection, evaluations.c.label == "fraud")
             )
 
-        return await self._run(work)
+        return await self._translated(self._postgres.together(work))
 
     async def check(self) -> None:
         """Ask for nothing."""
@@ -128,7 +90,7 @@ class PostgresStore:
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(sa.text("SELECT 1"))
 
-        await self._run(work)
+        await self._translated(self._postgres.single(work))
 
     async def find(self, transaction_id: str) -> Kept | None:
         """By primary key."""
@@ -136,23 +98,19 @@ class PostgresStore:
         async def work(connection: AsyncConnection) -> Kept | None:
             return await _find(connection, transaction_id)
 
-        return await self._run(work)
+        return await self._translated(self._postgres.single(work))
 
     async def add(self, kept: Kept) -> Kept:
         """Insert, or give what is there: of two at once one wins and both callers get the same."""
 
         async def work(connection: AsyncConnection) -> Kept:
-            values = {column.name: getattr(kept, column.name) for column in evaluations.columns}
-            result = await connection.execute(
-                insert(evaluations).values(values).on_conflict_do_nothing(index_elements=["transaction_id"])
-            )
-            if result.rowcount == 1:
+            if (await connection.execute(_ADD, vars(kept))).rowcount == 1:
                 return kept
             if (earlier := await _find(connection, kept.transaction_id)) is None:
                 raise StoreUnavailableError("the row that was in the way is gone")
             return earlier
 
-        return await self._run(work)
+        return await self._translated(self._postgres.single(work))
 
     async def label(self, transaction_id: str, label: Label) -> Labelling | None:
         """One UPDATE that only an unlabelled row accepts, so that no case counts twice."""
@@ -166,7 +124,7 @@ class PostgresStore:
             kept = await _find(connection, transaction_id)
             return None if kept is None else Labelling(kept, result.rowcount == 1)
 
-        return await self._run(work)
+        return await self._translated(self._postgres.together(work))
 
     async def latest(
         self, *, decision: Decision | None, unlabelled: bool, limit: int, since: datetime | None = None
@@ -186,14 +144,14 @@ class PostgresStore:
         async def work(connection: AsyncConnection) -> Sequence[Kept]:
             return [_kept(row) for row in (await connection.execute(query)).mappings()]
 
-        return await self._run(work)
+        return await self._translated(self._postgres.single(work))
 
-    async def _run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    @staticmethod
+    async def _translated(call: Awaitable[T]) -> T:
         try:
-            async with self._engine.begin() as connection:
-                return await work(connection)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            raise StoreUnavailableError(_reason(error)) from error
+            return await call
+        except FAILURES as error:
+            raise StoreUnavailableError(reason(error)) from error
 
 
 class BoundedStore:
@@ -254,23 +212,23 @@ class PostgresFeed:
     """The threat feed's table."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._postgres = Postgres(engine)
 
     async def matches(self, seen: Mapping[IndicatorKind, str]) -> Sequence[Indicator]:
         """One query by primary key. Raises IntelligenceUnavailableError."""
-        key = sa.tuple_(indicators.c.kind, indicators.c.value)
-        query = sa.select(indicators).where(key.in_(list(seen.items())))
+        values: dict[str, str | None] = {kind: seen.get(kind) for kind in _KINDS}
+
+        async def work(connection: AsyncConnection) -> list[Indicator]:
+            return [Indicator(row.kind, row.severity) for row in await connection.execute(_MATCHES, values)]
+
         try:
-            async with self._engine.connect() as connection:
-                rows = (await connection.execute(query)).mappings().all()
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            raise IntelligenceUnavailableError(_reason(error)) from error
-        return [Indicator(row["kind"], row["severity"]) for row in rows]
+            return await self._postgres.single(work)
+        except FAILURES as error:
+            raise IntelligenceUnavailableError(reason(error)) from error
 
 
 async def _find(connection: AsyncConnection, transaction_id: str) -> Kept | None:
-    query = sa.select(evaluations).where(evaluations.c.transaction_id == transaction_id)
-    row = (await connection.execute(query)).mappings().first()
+    row = (await connection.execute(_FIND, {"transaction_id": transaction_id})).mappings().first()
     return None if row is None else _kept(row)
 
 
@@ -283,8 +241,3 @@ async def _past(connection: AsyncConnection, condition: sa.ColumnElement[bool]) 
 
 def _kept(row: sa.RowMapping) -> Kept:
     return Kept(**{column.name: row[column.name] for column in evaluations.columns})
-
-
-def _reason(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error
-    return f"{type(cause).__name__}: {cause}"[:200]

@@ -407,7 +407,7 @@ def test_a_pool_without_a_free_connection_says_so(postgres: Server) -> None:
 
     async def run() -> str:
         engine = connect(postgres.url, call_seconds=10, pool_seconds=0.1)
-        held = [await engine.connect() for _ in range(2 * POOL_SIZE)]
+        held = [await engine.connect() for _ in range(POOL_SIZE)]
         try:
             with pytest.raises(StoreUnavailableError) as raised:
                 await Postgres(engine).read(lambda connection: connection.execute(sa.text("SELECT 1")))

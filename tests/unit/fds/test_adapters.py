@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from services.fds import store as storage
 from services.fds.adapters import CachedFeed, DistantFeed, RedisVelocity, connect_redis
+from services.fds.database import connect
 from services.fds.domain import Indicator
 from services.fds.ports import (
     IntelligenceUnavailableError,
@@ -20,6 +21,7 @@ from services.fds.ports import (
     VelocityUnavailableError,
 )
 from services.fds.store import BoundedStore, PostgresFeed, PostgresStore, known_threats
+from services.fds.tables import evaluations, metadata
 from tests.unit.fds.conftest import Server, free_port
 from tests.unit.fds.fakes import NOON, FakeFeed, a_transaction, run_virtually
 
@@ -33,13 +35,13 @@ def with_store(url: str, work: Callable[[PostgresStore], Awaitable[T]], *, fresh
     """Run `work` on a store with its tables made, empty if `fresh`."""
 
     async def run() -> T:
-        engine = storage.connect(url)
+        engine = connect(url)
         store = PostgresStore(engine, seed=7)
         try:
             await store.prepare()
             if fresh:
                 async with engine.begin() as connection:
-                    await connection.execute(sa.delete(storage.evaluations))
+                    await connection.execute(sa.delete(evaluations))
             return await work(store)
         finally:
             await engine.dispose()
@@ -192,7 +194,7 @@ def test_the_seeded_feed_answers(postgres: Server) -> None:
     """The demonstration entries match, an ordinary address does not."""
 
     async def work(_: PostgresStore) -> list[object]:
-        engine = storage.connect(postgres.url)
+        engine = connect(postgres.url)
         feed = PostgresFeed(engine)
         found = [
             await feed.matches({"ip": "203.0.113.66", "device": "device-1"}),
@@ -218,7 +220,7 @@ def test_a_feed_without_its_database_says_so() -> None:
     """With the adapter's own error."""
 
     async def run() -> None:
-        engine = storage.connect(f"postgresql+asyncpg://fds@127.0.0.1:{free_port()}/postgres")
+        engine = connect(f"postgresql+asyncpg://fds@127.0.0.1:{free_port()}/postgres")
         with pytest.raises(IntelligenceUnavailableError):
             await PostgresFeed(engine).matches({"ip": "192.0.2.1"})
         await engine.dispose()
@@ -316,9 +318,9 @@ def test_workers_may_start_together(postgres: Server) -> None:
     """Five at once on a database without tables: none fails."""
 
     async def run() -> None:
-        engine = storage.connect(postgres.url)
+        engine = connect(postgres.url)
         async with engine.begin() as connection:
-            await connection.run_sync(storage.metadata.drop_all)
+            await connection.run_sync(metadata.drop_all)
         await asyncio.gather(*(PostgresStore(engine, seed=7).prepare() for _ in range(5)))
         await engine.dispose()
 
@@ -329,12 +331,34 @@ def test_a_database_that_is_gone_is_an_error_at_once() -> None:
     """Refused connections become the port's error."""
 
     async def run() -> None:
-        engine = storage.connect(f"postgresql+asyncpg://fds@127.0.0.1:{free_port()}/postgres")
+        engine = connect(f"postgresql+asyncpg://fds@127.0.0.1:{free_port()}/postgres")
         with pytest.raises(StoreUnavailableError):
             await PostgresStore(engine, seed=7).check()
         await engine.dispose()
 
     asyncio.run(run())
+
+
+def test_connections_that_died_cost_no_request(postgres: Server) -> None:
+    """After a restart every pooled connection is dead: each call is tried once more on a new one."""
+    killed = sa.text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'fds' AND pid <> pg_backend_pid()"
+    )
+
+    async def work(store: PostgresStore) -> None:
+        killer = create_async_engine(postgres.url)
+        await asyncio.gather(*(store.check() for _ in range(8)))
+        for number in range(3):
+            kept = replace(KEPT, transaction_id=f"t-{number}")
+            for call in (store.find("t-0"), store.add(kept), store.label(kept.transaction_id, "fraud")):
+                async with killer.connect() as connection:
+                    await connection.execute(killed)
+                await call
+            assert (await store.find(kept.transaction_id)) is not None
+        await killer.dispose()
+
+    with_store(postgres.url, work)
 
 
 def test_a_frozen_database_is_given_up_in_time_and_serves_again_after(postgres: Server) -> None:
