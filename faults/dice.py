@@ -38,7 +38,8 @@ class Dice:
         """As strikes(), evenly among keys: asked about a key again, it says what it said before."""
         parameters = self._switch.active(name)
         if parameters is None:
-            self._forget(name)
+            if self._remembered:
+                self._forget(name)
             return False
         known = self._remembered.get((name, key))
         if known is None:
@@ -62,5 +63,4 @@ class Dice:
         return due >= 1.0
 
     def _forget(self, name: str) -> None:
-        if self._remembered:
-            self._remembered = {at: known for at, known in self._remembered.items() if at[0] != name}
+        self._remembered = {at: known for at, known in self._remembered.items() if at[0] != name}
