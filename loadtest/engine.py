@@ -96,7 +96,8 @@ class Engine:
         return self._plan.run.fraud_at(self._elapsed())
 
     def _weighted(self, kind: Kind) -> type:
-        made = user_class(self._flows[kind], self._plan.urls[kind.service])
+        refusals = self._plan.run.shape.refusals
+        made = user_class(self._flows[kind], self._plan.urls[kind.service], refusals)
         made.weight = kind.users(self._plan.run.rate * self._plan.kinds[kind])
         return made
 

@@ -56,16 +56,27 @@ def _usual_share() -> float:
     return FRAUD_SHARE
 
 
+def _nobody() -> float:
+    return 0.0
+
+
 def background_stream(
-    seed: int, user: int = 0, *, run: str = "", now: Clock = _now, fraud: Share = _usual_share
+    seed: int,
+    user: int = 0,
+    *,
+    run: str = "",
+    now: Clock = _now,
+    fraud: Share = _usual_share,
+    caught: Share = _nobody,
 ) -> Iterator[Case]:
     """Cases without end for one simulated user, a few of them invalid or retried.
 
     `run` makes transaction ids differ from those of an earlier run, which the service would answer from
-    its books; everything else is the same for the same arguments. `fraud` is asked before each payment.
+    its books; everything else is the same for the same arguments. `fraud` is asked before each payment; so
+    is `caught`, the share of the good payments that look like fraud.
     """
     choose = random.Random(f"fds-extra-{seed}-{user}")
-    for case in _payments(seed, user, run=run, now=now, fraud_share=fraud):
+    for case in _payments(seed, user, run=run, now=now, fraud_share=fraud, caught=caught):
         drawn = choose.random()
         if drawn < INVALID_SHARE:
             yield Case(_invalid(choose), None)
@@ -80,7 +91,14 @@ def drill_stream(seed: int) -> Iterator[Request]:
     return (case.request for case in _payments(seed, 0, run="drill", now=_now, fraud_share=_usual_share))
 
 
-def _payments(seed: int, user: int, *, run: str, now: Clock, fraud_share: Share) -> Iterator[Case]:
+def cases(seed: int, *, fraud_share: float) -> Iterator[Case]:
+    """Valid payments without end with what each turned out to be; same arguments, same payments."""
+    return _payments(seed, 0, run="drill", now=_now, fraud_share=lambda: fraud_share)
+
+
+def _payments(
+    seed: int, user: int, *, run: str, now: Clock, fraud_share: Share, caught: Share = _nobody
+) -> Iterator[Case]:
     choose = random.Random(f"fds-{seed}-{user}")
     patterns = tuple(FRAUD.values())
     number = 0
@@ -88,6 +106,9 @@ def _payments(seed: int, user: int, *, run: str, now: Clock, fraud_share: Share)
         fraud = choose.random() < fraud_share()
         ordinary = _unusual if choose.random() < UNUSUAL_SHARE else legitimate
         make = choose.choice(patterns) if fraud else ordinary
+        suspicious = 0.0 if fraud else caught()
+        if suspicious and choose.random() < suspicious:
+            make = choose.choice(LOOKALIKES)
         first = make(choose)
         # Card testing comes in bursts of one card, and a quarter as often, so that its share stays.
         burst = BURST if make is _card_testing and choose.random() < 0.25 else 1
@@ -219,6 +240,9 @@ FRAUD: Mapping[str, Callable[[random.Random], Body]] = {
     "known_threat": _known_threat,
     "account_takeover_quiet": legitimate,  # a thief who behaves: nothing but the label tells
 }
+
+LOOKALIKES = (_account_takeover, _reshipping, _new_account)
+"""What good customers can look like: on a journey, with presents for many, new and in a hurry."""
 
 _VALID: Body = {"transaction_id": "invalid-1", "user_id": "user-1", "amount": 10_000.0}
 _INVALID: tuple[tuple[str, object, int], ...] = (

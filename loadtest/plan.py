@@ -36,5 +36,8 @@ class Plan:
             "users": self.users(self.run.end),
             "kinds": {kind.name: round(part, 4) for kind, part in self.kinds.items()},
             "steps": steps,
+            "triggers": list(self.run.shape.triggers),
+            "may_trigger": list(self.run.shape.may_trigger),
+            "judged": self.run.judged,
             "ui_port": self.ui_port,
         }

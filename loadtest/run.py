@@ -16,10 +16,11 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from loadtest.kinds import KINDS, taking_part
+from loadtest.kinds import KINDS, Kind, taking_part
 from loadtest.plan import Plan
-from loadtest.shapes import planned
+from loadtest.shapes import Shape, planned
 from loadtest.targets import RefusedTrafficError, named_urls
+from loadtest.wave import in_a_wave
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,13 +58,19 @@ def _plan(asked: argparse.Namespace, environ: Mapping[str, str]) -> Plan:
     urls = named_urls(environ)
     if asked.ui_port is not None:
         _require_free(asked.ui_port)
-    kinds = taking_part(KINDS, urls, shop_only=run.shape.search)
+    kinds = taking_part(users_of(run.shape), urls, shop_only=run.shape.search)
     if not kinds:
         raise RefusedTrafficError(
             "there is nothing to send load to\n  why: no service with traffic is known\n"
             "  do:  set JUDGMENT_URL or FDS_URL, or use firedrill load"
         )
     return Plan(run, kinds, urls, asked.seed, asked.folder, asked.ui_port)
+
+
+def users_of(shape: Shape) -> list[Kind]:
+    """The kinds of users that take part in a shape."""
+    wanted = [kind for kind in KINDS if not shape.kinds or kind.name in shape.kinds]
+    return [in_a_wave(kind) for kind in wanted] if shape.wave else wanted
 
 
 def _require_free(port: int) -> None:

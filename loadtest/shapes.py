@@ -10,7 +10,8 @@ HIGHEST_RATE = 2_000.0  # requests a second; one generator process makes about a
 LOWEST_RATE = 1.0
 SHORTEST_SECONDS = 5.0
 LONGEST_SECONDS = 12 * 3600.0
-WAVE_SHARE = 0.6  # of the payments are fraud while the wave is on
+WAVE_SHARE = 0.5  # of the payments are fraud while the wave is on
+WAVE = (0.2, 0.7)  # from and to, as shares of the run's time
 STEP_SECONDS = 20.0  # of the capacity search; at demo pace Prometheus has a dozen scrapes of it
 STEP_GROWTH = 1.25
 
@@ -20,7 +21,12 @@ Course = Callable[[float], float]
 
 @dataclass(frozen=True)
 class Shape:
-    """A shape with what it takes when nothing is asked: `seconds`, and `rate`, its highest, a second."""
+    """A shape with what it takes when nothing is asked: `seconds`, and `rate`, its highest, a second.
+
+    At demo pace it fires the alerts in `triggers`, perhaps those in `may_trigger`, which depend on the
+    machine, and no others. `kinds` are the users that take part, by name; none means all. `refusals` are
+    the statuses that it provokes, which are then no failures.
+    """
 
     name: str
     help: str
@@ -29,6 +35,10 @@ class Shape:
     course: Course
     wave: bool = False
     search: bool = False
+    triggers: tuple[str, ...] = ()
+    may_trigger: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    refusals: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,12 @@ class Run:
         return tuple(found)
 
     @property
+    def judged(self) -> bool:
+        """Whether its alerts can be held against it: as long as it is meant to be, and as strong."""
+        strong = self.rate >= self.shape.rate if self.shape.triggers else self.rate <= self.shape.rate
+        return strong and self.seconds >= self.shape.seconds
+
+    @property
     def end(self) -> float:
         """Seconds after which nothing is sent any more."""
         return self.steps[-1].end if self.steps else self.seconds
@@ -75,7 +91,7 @@ class Run:
 
     def fraud_at(self, second: float) -> float:
         """The share of fraud among the payments."""
-        inside = self.seconds / 3 <= second < self.seconds * 2 / 3
+        inside = WAVE[0] * self.seconds <= second < WAVE[1] * self.seconds
         return WAVE_SHARE if self.shape.wave and inside else FRAUD_SHARE
 
 
@@ -95,6 +111,13 @@ def _line(points: Sequence[tuple[float, float]]) -> Course:
 
 
 _STEADY = _line(((0.0, 1.0),))
+_SLOW = (
+    "APILatencySLOBurnFast", "APILatencySLOBurnSlow",
+    "FDSLatencySLOBurnFast", "FDSLatencySLOBurnSlow", "FDSSLAViolation",
+)  # fmt: skip
+"""What a machine that is too small for the rate shows first."""
+_TURNED_AWAY = ("ErrorRateSLOBurnFast", "ErrorRateSLOBurnSlow", "HighErrorRate")
+"""What a shop says that turns customers away."""
 _SHAPES = (
     Shape("steady", "one rate throughout", 60, 30, _STEADY),
     Shape(
@@ -109,13 +132,25 @@ _SHAPES = (
     ),
     Shape(
         "surge",
-        "a quarter of the rate, rising to all of it, which stays for a third of the time, and falling",
-        180,
-        60,
-        _line(((0.0, 0.25), (0.2, 0.25), (0.35, 1.0), (0.7, 1.0), (0.85, 0.25))),
+        "shoppers only: few, then for half of the time more than the shop can serve, and few again",
+        150,
+        400,
+        _line(((0.0, 0.03), (0.2, 0.03), (0.3, 1.0), (0.8, 1.0), (0.85, 0.03))),
+        triggers=_TURNED_AWAY,
+        may_trigger=_SLOW,
+        kinds=("shopper",),
+        refusals=frozenset({503}),
     ),
     Shape("soak", "a moderate rate for a long time: leaks show", 1800, 15, _STEADY),
-    Shape("fraud-wave", "one rate; in the middle third most payments are fraud", 180, 30, _STEADY, wave=True),
+    Shape(
+        "fraud-wave",
+        "one rate; for half of the time every other payment is fraud and good customers look like thieves",
+        180,
+        30,
+        _STEADY,
+        wave=True,
+        triggers=("FDSPrecisionDrop",),
+    ),
     Shape(
         "capacity",
         "a quarter more every 20 s, from a tenth of the rate, until a target breaks",
@@ -123,6 +158,7 @@ _SHAPES = (
         200,
         _STEADY,
         search=True,
+        may_trigger=(*_SLOW, *_TURNED_AWAY),
     ),
 )
 SHAPES: Mapping[str, Shape] = {shape.name: shape for shape in _SHAPES}

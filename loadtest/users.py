@@ -25,6 +25,8 @@ class PlainUser(FastHttpUser):
     host = target  # Locust asks for one, and its page can set another: load goes to `target` all the same
     connection_timeout = TIMEOUT_SECONDS
     network_timeout = TIMEOUT_SECONDS
+    refusals: ClassVar[frozenset[int]] = frozenset()
+    """Statuses that are provoked and no failures."""
     max_redirects = 0
     max_retries = 0
 
@@ -44,6 +46,8 @@ class PlainUser(FastHttpUser):
         ) as response:
             answer = Answer(response.status_code, _parsed(response.content))
             outcome = request.outcome(answer)
+            if outcome == "failed" and answer.status in self.refusals:
+                outcome = "declined"
             failure = ""
             if outcome == "failed":
                 error = getattr(response, "error", None)
@@ -100,10 +104,10 @@ class GatedUser(PlainUser):
         self._request = self._script.send(answer)
 
 
-def user_class(flow: Flow, target: str) -> type[GatedUser]:
-    """The Locust class of a flow's users, named after the kind."""
-    name = f"{flow.kind.name.capitalize()}User"
-    return type(name, (GatedUser,), {"abstract": False, "target": target, "host": target, "flow": flow})
+def user_class(flow: Flow, target: str, refusals: frozenset[int] = frozenset()) -> type[GatedUser]:
+    """The Locust class of a flow's users, named after the kind; see PlainUser.refusals."""
+    own = {"abstract": False, "target": target, "host": target, "flow": flow, "refusals": refusals}
+    return type(f"{flow.kind.name.capitalize()}User", (GatedUser,), own)
 
 
 def _parsed(content: Any) -> object:

@@ -13,6 +13,7 @@ from typing import Protocol, TextIO
 
 from firedrill.clients import Prometheus, open_http
 from firedrill.errors import EnvironmentProblem, FiredrillError
+from firedrill.load.alerts import Alerts, PrometheusAlerts, Verdict, announcement, listed, verdict
 from firedrill.load.capacity import BEFORE_SECONDS, Search, busy_before
 from firedrill.load.display import Progress
 from firedrill.load.generator import Generator
@@ -31,6 +32,8 @@ class RunningStack(Protocol):
 
     @property
     def started(self) -> frozenset[str]: ...
+    @property
+    def pace(self) -> str: ...
     def url(self, service: str, container_port: int | None = None) -> str: ...
 
 
@@ -38,7 +41,8 @@ def main(shape: str, seconds: float | None, rate: float | None, ui: bool) -> int
     """Run `shape` for `seconds` with at most `rate` requests a second; None means the shape's own.
 
     With `ui`, Locust's page is on 127.0.0.1:8089 meanwhile and a minute longer. Returns 0 when nothing failed
-    but what was meant to be refused (a capacity search: when a rate held), 1 otherwise, 130 after Ctrl-C or
+    but what was meant to be refused (a capacity search: when a rate held) and the alerts fired that the
+    shape announces and no others, 1 otherwise, 130 after Ctrl-C or
     SIGTERM, with the summary of what was done. Raises NotRunning, and UsageError for an unknown shape, a
     number out of bounds or a taken port.
     """
@@ -69,15 +73,50 @@ class Asked:
         return [f"--shape={self.shape}", f"--folder={folder}", *named]
 
 
+@dataclass(frozen=True)
+class Watch:
+    """The alerts of a run at the stack's pace; a silent Prometheus ends nothing."""
+
+    alerts: Alerts
+    pace: str
+    before: frozenset[str] | None
+
+    @classmethod
+    def begin(cls, alerts: Alerts, pace: str) -> "Watch":
+        """Note what fires before the run."""
+        try:
+            return cls(alerts, pace, alerts.fired(seconds=1))
+        except FiredrillError:
+            return cls(alerts, pace, None)
+
+    def remark(self) -> str:
+        """What a reader must know before, or nothing."""
+        if not self.before:
+            return ""
+        return f"note: these alerts fire already, and are not held against the run: {listed(self.before)}"
+
+    def verdict(self, plan: Plan, *, began: float, interrupted: bool) -> Verdict:
+        """After the run that began at a unix second; see alerts.verdict."""
+        if interrupted or self.before is None:
+            return Verdict(
+                why="the run was interrupted" if interrupted else "Prometheus was silent before it"
+            )
+        return verdict(
+            plan, self.alerts, before=self.before, pace=self.pace, elapsed=lambda: time.time() - began
+        )
+
+
 @dataclass
 class Heard:
     """What the generator has told so far."""
 
+    watch: Watch
     plan: Plan | None = None
     result: Result | None = None
     search: Search | None = None
     interrupted: bool = False
     before: str = ""
+    verdict: Verdict = field(default_factory=Verdict)
     began: float = field(default_factory=time.time)
 
 
@@ -88,17 +127,17 @@ def run(stack: RunningStack, asked: Asked, *, project: Path, reports: Path, stre
         raise EnvironmentProblem(
             "there is nothing to send load to", "no service with traffic runs", "firedrill status"
         )
-    folder, heard = _folder(reports, asked.shape), Heard()
-    with (
-        open_http() as http,
-        Generator(asked.arguments(folder), project=project, urls=urls) as generator,
-        ending(generator, heard),
-    ):
-        meter = PrometheusMeter(Prometheus(stack.url("prometheus"), http=http), started=stack.started)
-        heard.before = _before(meter)
-        if heard.before:
-            stream.write(heard.before + "\n")
-        _listen(generator, heard, meter, stream, folder)
+    folder = _folder(reports, asked.shape)
+    with open_http() as http:
+        prometheus = Prometheus(stack.url("prometheus"), http=http)
+        meter = PrometheusMeter(prometheus, started=stack.started)
+        heard = Heard(Watch.begin(PrometheusAlerts(prometheus), stack.pace), before=_before(meter))
+        with (
+            Generator(asked.arguments(folder), project=project, urls=urls) as generator,
+            ending(generator, heard),
+        ):
+            stream.writelines(f"{text}\n" for text in (heard.before, heard.watch.remark()) if text)
+            _listen(generator, heard, meter, stream, folder)
     if heard.interrupted or heard.result is None:
         return INTERRUPTED
     return 0 if _good(heard) else 1
@@ -131,6 +170,8 @@ def _before(meter: Meter) -> str:
 
 
 def _good(heard: Heard) -> bool:
+    if not heard.verdict.good:
+        return False
     if heard.search is not None:
         return heard.search.best is not None
     return heard.result is not None and heard.result.clean
@@ -180,11 +221,12 @@ def _tell(heard: Heard, meter: Meter, stream: TextIO, folder: Path) -> None:
         seen = Seen(seen.api, meter.api_p95(**window), meter.fds_p95(**window))
         if heard.search is not None and not heard.search.over:
             heard.search.finish()
+        heard.verdict = heard.watch.verdict(heard.plan, began=heard.began, interrupted=heard.interrupted)
     except FiredrillError as error:
         notes.append(f"note: {error.what}: {error.why}")
     judged = tuple(heard.search.judged) if heard.search else ()
-    findings = (*(search_findings(heard.search) if heard.search else ()), *notes)
-    report = Report(heard.plan, heard.result, seen, judged, findings)
+    findings = (*(search_findings(heard.search) if heard.search else ()), *notes, *heard.verdict.lines())
+    report = Report(heard.plan, heard.result, seen, judged, findings, heard.verdict)
     write_summary(folder, report)
     stream.write("\n".join([*report.lines(), f"reports: {folder}"]) + "\n")
     if heard.plan.ui_port:
@@ -196,6 +238,7 @@ def _opening(plan: Plan) -> str:
     mix = ", ".join(f"{name} {part:.0%}" for name, part in plan.kinds.items())
     text = f"load {plan.shape}: {plan.seconds:.0f} s, {'from' if plan.steps else 'up to'} "
     text += f"{plan.steps[0].rate if plan.steps else plan.rate:g} requests/s; of them {mix}"
+    text += f"\n{announcement(plan)}"
     return text + (f"\nLocust's page: http://127.0.0.1:{plan.ui_port}/" if plan.ui_port else "")
 
 

@@ -16,7 +16,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the generator will do: `kinds` gives each kind of user its part of the requests."""
+    """What the generator will do: `kinds` gives each kind of user its part of the requests.
+
+    `triggers` are the alerts that it fires, `may_trigger` those that depend on the machine; `judged` says
+    whether they can be held against this run.
+    """
 
     shape: str
     seconds: float
@@ -25,14 +29,17 @@ class Plan:
     kinds: Mapping[str, float]
     steps: tuple[Step, ...]
     ui_port: int | None
+    triggers: tuple[str, ...] = ()
+    may_trigger: tuple[str, ...] = ()
+    judged: bool = False
 
     @classmethod
     def of(cls, line: Mapping[str, Any]) -> "Plan":
         """From the parsed line."""
-        steps = tuple(Step(one["start"], one["end"], one["rate"]) for one in line["steps"])
-        return cls(
-            line["shape"], line["seconds"], line["rate"], line["users"], line["kinds"], steps, line["ui_port"]
-        )
+        values = {name: line[name] for name in cls.__dataclass_fields__}
+        values["steps"] = tuple(Step(one["start"], one["end"], one["rate"]) for one in line["steps"])
+        values["triggers"], values["may_trigger"] = tuple(line["triggers"]), tuple(line["may_trigger"])
+        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from firedrill.errors import EnvironmentProblem
+from firedrill.load.alerts import Verdict
 from firedrill.load.capacity import PROMISED_TPS, Judged, Search, cost_of_order, limits
 from firedrill.load.measures import API_TARGET_SECONDS, FDS_TARGET_SECONDS
 from firedrill.load.messages import Plan, Result, Route
@@ -31,6 +32,7 @@ class Report:
     seen: Seen
     judged: tuple[Judged, ...] = ()
     findings: tuple[str, ...] = ()
+    alerts: Verdict = field(default_factory=Verdict)
 
     def lines(self) -> list[str]:
         """The summary as plain text."""
@@ -47,7 +49,12 @@ class Report:
 
     def document(self) -> Mapping[str, object]:
         """The summary for programs."""
-        return {**asdict(self), "judged": [{**asdict(one), "broken": one.broken} for one in self.judged]}
+        alerts = {
+            key: sorted(value) if isinstance(value, frozenset) else value
+            for key, value in asdict(self.alerts).items()
+        }
+        judged = [{**asdict(one), "broken": one.broken} for one in self.judged]
+        return {**asdict(self), "judged": judged, "alerts": alerts}
 
     def _rows(self) -> list[tuple[str, ...]]:
         named = [*self.result.routes.items(), ("all", self.result.total)]

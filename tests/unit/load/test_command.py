@@ -83,7 +83,7 @@ class Stack:
     """A running stack of which all services are one."""
 
     def __init__(self, address: str, started: frozenset[str] = frozenset({"fds"})) -> None:
-        self.address, self.started = address, started
+        self.address, self.started, self.pace = address, started, "demo"
 
     def url(self, service: str, container_port: int | None = None) -> str:
         """The same for all."""

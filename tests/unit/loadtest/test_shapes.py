@@ -2,13 +2,20 @@
 
 import itertools
 import math
+import re
+from pathlib import Path
 
 import pytest
 
+from loadtest import wave
 from loadtest.arrivals import LATE_SECONDS, NEVER_SECONDS, Gate, arrivals
-from loadtest.fds_requests import FRAUD_SHARE
+from loadtest.fds_requests import FRAUD_SHARE, background_stream
+from loadtest.kinds import KINDS
+from loadtest.run import users_of
 from loadtest.shapes import HIGHEST_RATE, SHAPES, STEP_SECONDS, WAVE_SHARE, planned
 from loadtest.targets import RefusedTrafficError
+
+PROJECT = Path(__file__).parents[3]
 
 
 def rates(name: str, *shares: float) -> list[float]:
@@ -33,15 +40,64 @@ def test_courses() -> None:
     assert rates("steady", 0, 0.5, 1) == [100, 100, 100]
     assert rates("ramp", 0, 0.5, 1) == pytest.approx([10, 55, 100])
     assert rates("spike", 0.39, 0.41, 0.56, 0.58) == pytest.approx([25, 100, 100, 25])
-    assert rates("surge", 0.1, 0.5, 0.69, 0.9) == pytest.approx([25, 100, 100, 25])
+    assert rates("surge", 0.1, 0.5, 0.79, 0.9) == pytest.approx([3, 100, 100, 3])
     assert rates("soak", 0.1, 0.9) == [100, 100]
 
 
 def test_fraud_comes_as_a_wave() -> None:
-    """In the middle third of fraud-wave most payments are fraud; in no other shape."""
+    """For half of the time of fraud-wave every other payment is fraud; in no other shape."""
     run = planned("fraud-wave", seconds=90, rate=10)
     assert [run.fraud_at(second) for second in (10, 45, 80)] == [FRAUD_SHARE, WAVE_SHARE, FRAUD_SHARE]
     assert planned("steady", seconds=90, rate=10).fraud_at(45) == FRAUD_SHARE
+
+
+def test_in_the_wave_good_customers_look_like_thieves() -> None:
+    """Without the wave the payments are what they always were; in it good ones are caught, and stay good."""
+    calm = list(itertools.islice(background_stream(7, 0, run="r"), 400))
+    same = list(itertools.islice(background_stream(7, 0, run="r", caught=lambda: 0.0), 400))
+    assert [case.transaction_id for case in calm] == [case.transaction_id for case in same]
+    caught = itertools.islice(background_stream(7, 0, run="r", fraud=lambda: 0.0, caught=lambda: 1.0), 400)
+    good = [
+        case.request.body for case in caught if case.truth is not None and isinstance(case.request.body, dict)
+    ]
+    assert {case.truth for case in calm} == {"fraud", "legitimate", None}
+    assert sum(body["country"] != "KR" for body in good) > len(good) / 2
+
+
+def test_the_users_of_a_shape() -> None:
+    """Surge is shoppers alone; in fraud-wave payers follow the wave's script; else everybody takes part."""
+    assert [kind.name for kind in users_of(SHAPES["surge"])] == ["shopper"]
+    assert [kind.script for kind in users_of(SHAPES["fraud-wave"]) if kind.name == "payer"] == [wave.paying]
+    assert users_of(SHAPES["steady"]) == list(KINDS)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_alerts_of_a_shape_exist(name: str) -> None:
+    """What a shape announces is an alert of ours, and stands in one of its two lists only."""
+    files = [*PROJECT.glob("services/*/alerts.yml"), *PROJECT.glob("services/*/slo_rules.yml")]
+    known = set(re.findall(r"- alert: (\w+)", "\n".join(file.read_text("utf-8") for file in files)))
+    shape = SHAPES[name]
+    assert {*shape.triggers, *shape.may_trigger} <= known
+    assert not set(shape.triggers) & set(shape.may_trigger)
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "rate", "judged"),
+    [
+        ("surge", None, None, True),
+        ("surge", None, 1000, True),
+        ("surge", None, 20, False),
+        ("surge", 60, None, False),
+        ("steady", None, None, True),
+        ("steady", None, 10, True),
+        ("steady", None, 1000, False),
+    ],
+)
+def test_only_a_run_of_full_length_and_strength_is_judged(
+    name: str, seconds: float | None, rate: float | None, judged: bool
+) -> None:
+    """A weaker surge need not fire, and a stronger steady rate may."""
+    assert planned(name, seconds=seconds, rate=rate).judged is judged
 
 
 def test_capacity_climbs_in_steps() -> None:
