@@ -52,6 +52,7 @@ class _QuietUser(PlainUser):
             lambda: FRAUD_SHARE,
             self.ledger,
             BACKGROUND_ACCOUNTS,
+            errands=True,
         )
         self._script = self.kind.script(now)
         self._request: Request = next(self._script)

@@ -3,7 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from loadtest import fds_requests, judgment_requests, review_requests, shop_requests, workflow_requests
+from loadtest import (
+    errands,
+    fds_requests,
+    judgment_requests,
+    review_requests,
+    shop_requests,
+    workflow_requests,
+)
 from loadtest.request import Script
 from loadtest.review_requests import Ledger
 
@@ -14,7 +21,8 @@ class Circumstances:
 
     `run` makes ids differ from those of an earlier run; `fraud` gives the share of fraud at the moment;
     in `ledger` payers note what their payments are, and reviewers look it up; `accounts` are the demo users
-    of the shop that nobody else uses at the same time.
+    of the shop that nobody else uses at the same time. With `errands` users do, in turn, also what seldom
+    happens by itself.
     """
 
     seed: int
@@ -23,6 +31,7 @@ class Circumstances:
     fraud: Callable[[], float]
     ledger: Ledger
     accounts: range = shop_requests.LOAD_ACCOUNTS
+    errands: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,21 @@ def paying(now: Circumstances) -> Script:
         answer = yield case.request
         feedback = case.feedback()
         if answer.status == 200 and feedback is not None:
-            yield feedback
+            told = yield feedback
+            if told.status == 200:
+                now.ledger.note_label(case.transaction_id)
 
 
 def shopping(now: Circumstances) -> Script:
     """Visits the shop."""
     yield from shop_requests.script(
-        now.seed, now.user, run=now.run, fraud=now.fraud, ledger=now.ledger, accounts=now.accounts
+        now.seed,
+        now.user,
+        run=now.run,
+        fraud=now.fraud,
+        ledger=now.ledger,
+        accounts=now.accounts,
+        errands=errands.SHOP if now.errands else (),
     )
 
 
@@ -76,7 +93,7 @@ def running_workflows(now: Circumstances) -> Script:
 
 def reviewing(now: Circumstances) -> Script:
     """Reviews what is held."""
-    yield from review_requests.script(now.ledger, now.user)
+    yield from review_requests.script(now.ledger, now.user, slips=now.errands)
 
 
 # A judgment by the simulated language model takes a second or two; everything else must be quick.

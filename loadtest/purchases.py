@@ -13,6 +13,10 @@ METHODS = ("credit_card", "credit_card", "debit_card", "mobile_wallet", "bank_tr
 CARDS = ("credit_card", "debit_card")
 MOST_PIECES = 30
 DEAR_KRW = 700_000  # above this customers buy seldom
+# fds asks for a confirmation of a gift abroad between 1 and 2 million, and holds a foreigner's dear goods for
+# another country from 0.9 to 1.4 million, whatever the hour.
+GIFT_KRW, HELD_KRW = 1_200_000, 1_000_000
+KNOWN_ADDRESS = "203.0.113.66"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,44 @@ def thief(choose: random.Random, prices: Mapping[str, int]) -> Buying:
         "items": [_worth(prices, wanted if isinstance(wanted, float) else 0.0)],
     }
     return Buying(body, str(payment["ip"]))
+
+
+def trifle(choose: random.Random, prices: Mapping[str, int]) -> Buying:
+    """A guest buys the cheapest thing: the shop takes that without asking anybody, should it have to."""
+    bought = guest(choose, prices)
+    cheapest = min(prices, key=lambda product: (prices[product], product))
+    return Buying({**bought.body, "items": [{"product_id": cheapest, "quantity": 1}]}, bought.address)
+
+
+def gift_abroad(choose: random.Random, prices: Mapping[str, int]) -> Buying:
+    """A good customer whom fds asks to confirm: dear goods that go to another country."""
+    bought = guest(choose, prices)
+    sent = {"payment_method": "bank_transfer", "country": "KR", "shipping_country": "US"}
+    return _dear(choose, bought, prices, sent, worth=GIFT_KRW)
+
+
+def held_thief(choose: random.Random, prices: Mapping[str, int]) -> Buying:
+    """A thief with whom fds cannot make up its mind: dear goods, from and to another country."""
+    bought = thief(choose, prices)
+    sent = {"payment_method": "credit_card", "country": "US", "shipping_country": "US"}
+    return _dear(choose, bought, prices, sent, worth=HELD_KRW)
+
+
+def known_thief(choose: random.Random, prices: Mapping[str, int]) -> Buying:
+    """A thief at an address that the threat feed of fds always holds: blocked."""
+    return Buying(thief(choose, prices).body, KNOWN_ADDRESS)
+
+
+def _dear(
+    choose: random.Random,
+    bought: Buying,
+    prices: Mapping[str, int],
+    sent: Mapping[str, object],
+    *,
+    worth: int,
+) -> Buying:
+    known = {"billing_country": "KR", "device_id": f"device-dear-{choose.randrange(100_000)}"}
+    return Buying({**bought.body, **sent, **known, "items": [_worth(prices, float(worth))]}, bought.address)
 
 
 def _basket(choose: random.Random, prices: Mapping[str, int]) -> list[Body]:

@@ -1,5 +1,7 @@
 """A reviewer's work: takes the longest waiting cases and says what they are."""
 
+import itertools
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -26,11 +28,21 @@ class Ledger:
         self._truth: OrderedDict[str, Verdict] = OrderedDict()
         self._claimed: OrderedDict[str, None] = OrderedDict()
         self._remembered = remembered
+        self._labelled = ""
 
     def note(self, transaction_id: str, truth: Verdict) -> None:
         """Remember the truth about a payment."""
         self._truth[transaction_id] = truth
         _forget(self._truth, self._remembered)
+
+    def note_label(self, transaction_id: str) -> None:
+        """Remember that fds was told the truth about a payment; the latest one is enough."""
+        self._labelled = transaction_id
+
+    def contradiction(self) -> tuple[str, Verdict] | None:
+        """A payment that fds knows the truth about, with the opposite; None while there is none."""
+        truth = self._truth.get(self._labelled)
+        return None if truth is None else (self._labelled, "legitimate" if truth == "fraud" else "fraud")
 
     def claim(self, transaction_id: str) -> bool:
         """Whether a case is the caller's to review; False if another reviewer has claimed it."""
@@ -65,10 +77,16 @@ def _likeness(facts: Mapping[str, object]) -> str:
     return repr((known, *(facts.get(name) for name in LIKENESS)))
 
 
-def script(ledger: Ledger, user: int = 0) -> Script:
-    """Requests without end for one reviewer: a page of the queue, then verdicts; figures if none wait."""
+def script(ledger: Ledger, user: int = 0, *, slips: bool = False) -> Script:
+    """Requests without end for one reviewer: a page of the queue, then verdicts; figures if none wait.
+
+    With `slips` each page ends with a mistake: by turns on a payment that fds does not know, and against
+    what fds knows.
+    """
     headers = {"X-Reviewer": REVIEWERS[user % len(REVIEWERS)]}
-    while True:
+    for number in itertools.count(1):
+        if slips and number > 1:
+            yield _slip(ledger, number, headers)
         page = yield Request(QUEUE, None, name="admin queue", method="GET", headers=headers)
         mine = [case for case in _cases(page) if ledger.claim(str(case.get("transaction_id")))]
         for case in mine[AT_ONCE:]:
@@ -78,17 +96,27 @@ def script(ledger: Ledger, user: int = 0) -> Script:
             facts = case.get("facts")
             seen = facts if isinstance(facts, dict) else {}
             verdict = ledger.truth(transaction, seen) or guess(seen)
-            answer = yield Request(
-                REVIEWS,
-                {"transaction_id": transaction, "verdict": verdict, "note": "seen with the customer's bank"},
-                name="admin review",
-                expected=frozenset({200, 201, 409}),  # 409: a reviewer of another run was faster
-                headers=headers,
-            )
+            answer = yield _review(transaction, verdict, "seen with the customer's bank", headers)
             if answer.status not in {200, 201, 409}:
                 ledger.release(transaction)
         if not mine:
             yield Request(STATS, None, name="admin stats", method="GET", headers=headers)
+
+
+def _review(transaction: str, verdict: Verdict, note: str, headers: Mapping[str, str]) -> Request:
+    return Request(
+        REVIEWS,
+        {"transaction_id": transaction, "verdict": verdict, "note": note},
+        name="admin review",
+        expected=frozenset({200, 201, 409}),  # 409: a reviewer of another run was faster
+        headers=headers,
+    )
+
+
+def _slip(ledger: Ledger, number: int, headers: Mapping[str, str]) -> Request:
+    known = ledger.contradiction() if number % 2 else None
+    transaction, verdict = known or (f"mistyped-{time.time_ns()}", "fraud")
+    return _review(transaction, verdict, "a slip of the reviewer's", headers)
 
 
 def guess(facts: Mapping[str, object]) -> Verdict:

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from loadtest import purchases
@@ -45,6 +45,7 @@ class Shopper:
     prices: dict[str, int] = field(default_factory=dict)
     cart: set[str] = field(default_factory=set)
     payments: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    newcomers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def headers(self) -> dict[str, str]:
         """Who asks."""
@@ -58,12 +59,23 @@ class Shopper:
                 self.prices[str(product.get("product_id"))] = product["price"]
 
 
+Errand = Callable[[Shopper], Script]
+
+
 def script(
-    seed: int, user: int, *, run: str, fraud: Callable[[], float], ledger: Ledger, accounts: range
+    seed: int,
+    user: int,
+    *,
+    run: str,
+    fraud: Callable[[], float],
+    ledger: Ledger,
+    accounts: range,
+    errands: Sequence[Errand] = (),
 ) -> Script:
     """Requests without end for one user; the same for the same arguments and answers.
 
-    The first users have demo users' accounts, all others register one of their own.
+    The first users have demo users' accounts, all others register one of their own. Each visit ends with the
+    next of the errands, users beginning at different ones; newcomers then come by errands alone.
     """
     shopper = Shopper(
         random.Random(f"shop-{seed}-{user}"),
@@ -72,11 +84,12 @@ def script(
         fraud,
         ledger,
     )
-    newcomers = itertools.count(1)
-    while True:
+    for number in itertools.count(user * (len(errands) // 2)):
         yield from _look_around(shopper)
-        if shopper.choose.random() < NEWCOMERS:
-            yield _registration(f"newcomer-{shopper.name}-{next(newcomers)}@mail.example")
+        if errands:
+            yield from errands[number % len(errands)](shopper)
+        elif shopper.choose.random() < NEWCOMERS:
+            yield newcomer(shopper)
         if shopper.choose.random() < BUYS:
             if shopper.choose.random() < shopper.fraud():
                 yield from _steal(shopper)
@@ -111,8 +124,7 @@ def _enter(shopper: Shopper) -> Script:
         return
     body = {"email": _email(shopper), "password": PASSWORD}
     if shopper.choose.random() < MISTYPES:
-        wrong = {**body, "password": "firedrill-dmeo"}
-        yield Request(f"{API}/users/login", wrong, "shop login wrong", frozenset({401}))
+        yield mistyped(shopper)
     answer = yield Request(f"{API}/users/login", body, "shop login")
     shopper.token = answer.text("token")
     if shopper.token:
@@ -120,6 +132,17 @@ def _enter(shopper: Shopper) -> Script:
         lines = answer.value("items")
         known = [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
         shopper.cart = {str(line.get("product_id")) for line in known}
+
+
+def mistyped(shopper: Shopper) -> Request:
+    """Somebody does not get in."""
+    body = {"email": _email(shopper), "password": "firedrill-dmeo"}
+    return Request(f"{API}/users/login", body, "shop login wrong", frozenset({401}))
+
+
+def newcomer(shopper: Shopper) -> Request:
+    """Somebody registers and only looks around."""
+    return _registration(f"newcomer-{shopper.name}-{next(shopper.newcomers)}@mail.example")
 
 
 def _register(shopper: Shopper) -> Script:
@@ -156,7 +179,7 @@ def _buy_with_account(shopper: Shopper) -> Script:
         return
     yield _get("/cart", "shop cart", shopper)
     buying = purchases.customer(shopper.choose, shopper.name)
-    yield from _pay(shopper, buying, "legitimate", shopper.headers())
+    yield from pay(shopper, buying, "legitimate", shopper.headers())
     shopper.cart.clear()
     if shopper.choose.random() < 0.3:
         yield _get("/orders", "shop orders", shopper)
@@ -164,15 +187,16 @@ def _buy_with_account(shopper: Shopper) -> Script:
 
 def _buy_as_guest(shopper: Shopper) -> Script:
     if shopper.prices:
-        yield from _pay(shopper, purchases.guest(shopper.choose, shopper.prices), "legitimate", {})
+        yield from pay(shopper, purchases.guest(shopper.choose, shopper.prices), "legitimate", {})
 
 
 def _steal(shopper: Shopper) -> Script:
     if shopper.prices:
-        yield from _pay(shopper, purchases.thief(shopper.choose, shopper.prices), "fraud", {})
+        yield from pay(shopper, purchases.thief(shopper.choose, shopper.prices), "fraud", {})
 
 
-def _pay(shopper: Shopper, buying: purchases.Buying, truth: Verdict, headers: dict[str, str]) -> Script:
+def pay(shopper: Shopper, buying: purchases.Buying, truth: Verdict, headers: dict[str, str]) -> Script:
+    """Check out and follow the payment; now and then the answer is lost and the same is sent again."""
     choose = shopper.choose
     sent = {
         **headers,

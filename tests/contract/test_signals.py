@@ -88,6 +88,25 @@ def test_closed_label_sets_begin_at_zero(
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_what_moves_a_metric_exists(service: str) -> None:
+    """Each fault is one of the service's, with such parameters; what it gives is among the values."""
+    known = {fault.name: fault for fault in importlib.import_module(f"services.{service}.faults").FAULTS}
+    for name, metric in SERVICES[service]["metrics"].items():
+        given = {label: set(values) for label, values in metric.get("never", {}).items()}
+        for move in (move for move in metric["moves"] if move != "traffic"):
+            fault = known[move.get("fault") or move["after"]]
+            assert move.get("parameters", {}).keys() <= {one.name for one in fault.parameters}, name
+            for label, value in move.get("only", {}).items():
+                given.setdefault(label, set()).add(value)
+        values = metric.get("values", {})
+        foreign = [label for label, named in given.items() if not named <= set(values.get(label, ()))]
+        assert not foreign, f"{name}: {foreign} names values that are not listed"
+        without_traffic = [label for label in values if set(values[label]) != given.get(label, set())]
+        if "traffic" not in metric["moves"]:
+            assert not without_traffic, f"{name}: nothing gives some value of {without_traffic}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_log_messages_and_spans_are_in_the_slice(service: str, root: Path) -> None:
     """The fixed names stand in signals.py, which declares every log event and span once."""
     text = (root / "services" / service / "signals.py").read_text(encoding="utf-8")
