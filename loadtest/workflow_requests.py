@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from loadtest.judgment_requests import TENANTS, WORKFLOWS, Input
 from loadtest.request import Request, Script
@@ -33,14 +33,21 @@ _INVALID: tuple[tuple[str, object, int], ...] = (
 )
 
 
+def drill_stream(seed: int) -> Iterator[Request]:
+    """Starts without end, each workflow in its turn; same seed, same starts."""
+    choose = random.Random(f"workflow-drill-{seed}")
+    for workflow in itertools.cycle(STARTS):
+        body = {"tenant_id": choose.choice(TENANTS), "input": STARTS[workflow](choose)}
+        yield Request(START.format(workflow), body, name="workflow start", expected=frozenset({200, 202}))
+
+
 def script(seed: int, user: int = 0) -> Script:
     """Requests without end for one user: starts, a look at an earlier instance, now and then a list."""
     choose = random.Random(f"workflow-{seed}-{user}")
     started: deque[str] = deque(maxlen=LOOKED_AT)
-    for number in itertools.count(1):
+    for number, workflow in enumerate(_rounds(choose), start=1):
         if choose.random() < INVALID_SHARE:
             yield _invalid(choose)
-        workflow = choose.choice(tuple(STARTS))
         body = {"tenant_id": choose.choice(TENANTS), "input": STARTS[workflow](choose)}
         answer = yield Request(
             START.format(workflow), body, name="workflow start", expected=frozenset({200, 202})
@@ -52,6 +59,12 @@ def script(seed: int, user: int = 0) -> Script:
         if number % 10 == 0:
             path = f"{INSTANCES}?workflow_id={workflow}&limit=20"
             yield Request(path, None, name="workflow list", method="GET")
+
+
+def _rounds(choose: random.Random) -> Iterator[str]:
+    """Each round meets every workflow once, in another order: none is long away."""
+    while True:
+        yield from choose.sample(tuple(STARTS), len(STARTS))
 
 
 def _invalid(choose: random.Random) -> Request:
