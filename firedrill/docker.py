@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from firedrill.errors import EnvironmentProblem, StartError
-from firedrill.local.configs import TARGETS
+from firedrill.keys import CONFIG, FOLDER, KEY_MODE, SECRETS, Keys
+from firedrill.local.configs import TARGETS, File
 from firedrill.local.layout import Layout
 from firedrill.local.plan import paced_variables
 from firedrill.local.programs import pacer
@@ -20,6 +21,7 @@ from firedrill.topology import Topology, read_topology
 
 ENGINE_SECONDS = 3.0
 COMPOSE_FILE = "docker-compose.yml"
+ALERTMANAGER_UID = 65534  # docker-compose.yml
 _PHASES: Mapping[str, Phase] = {
     "running": "starting", "created": "waiting", "restarting": "failing", "exited": "stopped",
     "dead": "failing", "paused": "held",
@@ -51,10 +53,13 @@ def up(project: Path, settings: Settings, layout: Layout, console: Console) -> i
     """Start all containers and wait until they are healthy. Raises StartError."""
     layout.make_folders()
     folder = layout.root / "docker"
-    environ = paced_copies(project, settings, folder)
+    environ = paced_copies(project, settings, folder) | key_files(
+        project, settings, folder / FOLDER, give=give_to_alertmanager
+    )
     write_json(_marker(layout), {"pace": settings.pace})
     command = _compose(project, "up", "--detach", "--wait", "--build")
-    done = subprocess.run(command, cwd=project, env={**settings.values, **environ, **_environ()}, check=False)
+    values = {name: value for name, value in settings.values.items() if name not in SECRETS}
+    done = subprocess.run(command, cwd=project, env={**values, **environ, **_environ()}, check=False)
     if done.returncode:
         raise StartError(
             "docker compose could not start everything",
@@ -72,7 +77,7 @@ def up(project: Path, settings: Settings, layout: Layout, console: Console) -> i
 
 def paced_copies(project: Path, settings: Settings, folder: Path) -> dict[str, str]:
     """Copies of config/ and of the rules at the pace asked for, and the variables that mount them."""
-    pace = pacer(settings.pace)
+    pace, keys = pacer(settings.pace), Keys.of(settings)
     for name in ("config", "services"):
         target = folder / name
         shutil.rmtree(target, ignore_errors=True)
@@ -80,11 +85,56 @@ def paced_copies(project: Path, settings: Settings, folder: Path) -> dict[str, s
         for path in target.rglob("*.yml"):
             if path.parent.name == TARGETS:
                 continue
-            path.write_text(pace(path, path.read_text(encoding="utf-8")), encoding="utf-8")
+            text = pace(path, path.read_text(encoding="utf-8"))
+            path.write_text(keys.configuration(text) if path.name == CONFIG else text, encoding="utf-8")
     return {
         "CONFIG_DIR": str(folder / "config"), "RULES_DIR": str(folder / "services"),
         "COLLECTOR_OVERLAY": "tempo", **paced_variables(settings),
     }  # fmt: skip
+
+
+def key_files(
+    project: Path, settings: Settings, folder: Path, *, give: Callable[[str, Sequence[Path]], None]
+) -> dict[str, str]:
+    """The notification keys in `folder`, readable for Alertmanager's user alone, and the variable for it.
+
+    `give` makes them that user's, with the help of Alertmanager's image. Nothing when there are no keys.
+    """
+    keys = Keys.of(settings)
+    if not keys.files:
+        shutil.rmtree(folder, ignore_errors=True)
+        return {}
+    for source in (project / "config" / FOLDER).iterdir():
+        # One by one and in place, for a running container has the folder mounted.
+        target = folder / source.name
+        key = keys.content(target)
+        target.unlink(missing_ok=True)
+        (File(target, source.read_bytes()) if key is None else File(target, key, KEY_MODE)).write()
+        target.chmod(0o644 if key is None else KEY_MODE)
+    image = topology(project, settings).services["alertmanager"].image
+    give(image, [folder / name for name in sorted(keys.files)])
+    return {"DELIVERY_DIR": str(folder)}
+
+
+def give_to_alertmanager(image: str, files: Sequence[Path]) -> None:
+    """Make the files, of one folder, the user's that Alertmanager runs as. Raises StartError."""
+    if os.geteuid() == 0:
+        for file in files:
+            os.chown(file, ALERTMANAGER_UID, ALERTMANAGER_UID)
+        return
+    # Only the engine may give files to another user; the image is needed anyway.
+    command = [
+        "docker", "run", "--rm", "--network=none", "--user=0:0", "--cap-drop=ALL", "--cap-add=CHOWN",
+        "--entrypoint=chown", f"--volume={files[0].parent}:/{FOLDER}", image,
+        f"{ALERTMANAGER_UID}:{ALERTMANAGER_UID}", *(f"/{FOLDER}/{file.name}" for file in files),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StartError(
+            "the notification keys cannot be given to Alertmanager's user",
+            done.stderr.strip()[-300:],
+            f"docker pull {image}, then make up again; or empty the keys in .env",
+        )
 
 
 def down(project: Path, layout: Layout, *, volumes: bool = False) -> int:

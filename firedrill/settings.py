@@ -20,6 +20,7 @@ _CHOICES = {
     "ENVIRONMENT": ("development", "production"),
     "FAULTS_ENABLED": ("0", "1"),
     "TELEMETRY_MASKING": ("on", "off"),
+    "SMTP_TLS": ("on", "off"),
     "LOG_LEVEL": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
 }
 
@@ -81,7 +82,9 @@ def read_settings(project: Path, environ: Mapping[str, str], *, create: bool = F
 
 def is_secret(name: str) -> bool:
     """True for a setting whose value must not be shown."""
-    return name.endswith(("TOKEN", "PASSWORD", "KEY", "SECRET", "DSN"))
+    # Whoever has a webhook's address may post to it.
+    keys = ("SLACK_WEBHOOK_URL", "WEBHOOK_URL", "PAGERDUTY_ROUTING_KEY")
+    return name.startswith(keys) or name.endswith(("TOKEN", "PASSWORD", "KEY", "SECRET", "DSN"))
 
 
 def _example(path: Path) -> dict[str, Setting]:

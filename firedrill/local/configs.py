@@ -1,5 +1,6 @@
 """Mounted files as a local process must see them: paced, with names, binds and paths resolved."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from firedrill.errors import TopologyError
+from firedrill.keys import CONFIG, KEY_MODE, Keys
 from firedrill.local.addresses import Addresses, UnknownPeerPortError
 from firedrill.topology.document import broken_yaml
 
@@ -25,10 +27,21 @@ Pace = Callable[[Path, str], str]
 
 @dataclass(frozen=True)
 class File:
-    """A file to be written: `content` is final."""
+    """A file to be written: `content` is final; `mode` is for what only its owner may read."""
 
     target: Path
     content: bytes
+    mode: int | None = None
+
+    def write(self) -> None:
+        """Make its folder and write it, in place of what was there."""
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        if self.mode is None:
+            self.target.write_bytes(self.content)
+            return
+        self.target.unlink(missing_ok=True)
+        with os.fdopen(os.open(self.target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self.mode), "wb") as stream:
+            stream.write(self.content)
 
 
 def render(
@@ -49,6 +62,14 @@ def render(
         if path.parent.name == TARGETS and path.suffix in {".yml", ".yaml"} and path.stem not in started:
             continue
         yield File(target / relative, _content(path, addresses, pace))
+
+
+def with_keys(file: File, keys: Keys) -> File:
+    """Alertmanager's files with the keys of .env; every other file as it is."""
+    if file.target.name == CONFIG:
+        return File(file.target, keys.configuration(file.content.decode()).encode())
+    key = keys.content(file.target)
+    return file if key is None else File(file.target, key, KEY_MODE)
 
 
 def _content(path: Path, addresses: Addresses, pace: Pace) -> bytes:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from firedrill.errors import TopologyError
+from firedrill.keys import Keys
 from firedrill.local.addresses import Addresses, UnknownPeerPortError
-from firedrill.local.configs import File, Pace, render
+from firedrill.local.configs import File, Pace, render, with_keys
 from firedrill.local.layout import Layout
 from firedrill.settings import Settings
 from firedrill.topology import Dependency, Mount, Service, Topology, read_topology
@@ -72,12 +73,12 @@ class Plan:
 def make_plan(
     project: Path, settings: Settings, layout: Layout, *, pace: Pace, find: Callable[[str], Path | None]
 ) -> Plan:
-    """Read docker-compose.yml and decide what runs; `find` looks on PATH. Raises TopologyError."""
+    """Read docker-compose.yml and decide what runs; `find` looks on PATH. TopologyError, UsageError."""
     own = {"OWN_DIR": settings.get("OWN_DIR") or str(layout.own)}
     topology = read_topology(project / COMPOSE_FILE, local_variables(settings) | own)
     left_out = _left_out(topology, settings, find)
     started = {name: service for name, service in topology.services.items() if name not in left_out}
-    offset = settings.port_offset
+    offset, keys = settings.port_offset, Keys.of(settings)
     ports = {
         service.name: {port.container: port.host + offset for port in service.ports}
         for service in topology.services.values()
@@ -87,7 +88,7 @@ def make_plan(
 
     def files() -> Iterator[File]:
         for place in places.values():
-            yield from place.files(pace, frozenset(started))
+            yield from (with_keys(file, keys) for file in place.files(pace, frozenset(started)))
 
     return Plan(
         topology,
@@ -107,6 +108,7 @@ def local_variables(settings: Settings) -> dict[str, str]:
         **settings.values,
         "CONFIG_DIR": "",
         "RULES_DIR": "",
+        "DELIVERY_DIR": "",
         "COLLECTOR_OVERLAY": "tempo" if settings.get("TRACES") == "all" else "jaeger",
         **paced_variables(settings),
     }

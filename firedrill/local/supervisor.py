@@ -126,8 +126,7 @@ class Supervisor:
         for folder in plan.folders:
             folder.mkdir(parents=True, exist_ok=True)
         for file in plan.files():
-            file.target.parent.mkdir(parents=True, exist_ok=True)
-            file.target.write_bytes(file.content)
+            file.write()
         return plan
 
     def _launch_all(self, plan: Plan) -> "asyncio.Task[None]":
