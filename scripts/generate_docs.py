@@ -17,6 +17,7 @@ from typer.main import get_command
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import generate_alerts  # noqa: E402 - after the path is set
 import generate_faults  # noqa: E402 - after the path is set
 
 from firedrill import slo  # noqa: E402 - after the path is set
@@ -150,6 +151,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "docs/settings.md": settings_page,
     generate_faults.PAGE: generate_faults.page,
+    generate_alerts.PAGE: lambda: generate_alerts.page(MARK, table),
 }
 
 

@@ -3,8 +3,10 @@
 import importlib
 import inspect
 import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -72,7 +74,11 @@ def test_every_metric_is_documented(docs: str, service: str) -> None:
 
 def test_every_alert_is_documented(docs: str) -> None:
     """Each alert by name, beside its runbook."""
-    files = [*(ROOT / "services").glob("*/alerts.yml"), *(ROOT / "config").glob("platform/alerts.yml")]
+    files = [
+        *(ROOT / "services").glob("*/alerts.yml"),
+        *(ROOT / "services").glob("*/slo_rules.yml"),
+        *(ROOT / "config").glob("platform/alerts.yml"),
+    ]
     alerts = [
         rule["alert"]
         for path in files
@@ -93,6 +99,73 @@ def test_every_fault_is_documented(docs: str) -> None:
     ]
     assert names
     check_documented(names, docs)
+
+
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        *ROOT.glob("services/*/runbooks/*.md"),
+        *ROOT.glob("config/platform/runbooks/*.md"),
+    ]
+)
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.M | re.S)
+INLINE = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
+WORDS = r"((?:'[^']*'|\"[^\"]*\"|[^#)|;&…'\"])*)"
+
+
+def written(path: Path, program: str) -> list[list[str]]:
+    """The words after `program` in each command of a page's code, in fences of sh and in lines."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for tag, code in FENCE.findall(text) if tag in {"", "sh"} for line in code.splitlines()]
+    lines += [" ".join(code.split()) for code in INLINE.findall(FENCE.sub("", text))]
+    command = re.compile(rf"(?:^|[\s\"(])(?:\.venv/bin/)?{program} {WORDS}")
+    return [shlex.split(found[1]) for line in lines if (found := command.search(line))]
+
+
+def unknown_to_cli(words: list[str]) -> str:
+    """What of a `firedrill` command does not exist, or nothing."""
+    from typer.main import get_command  # noqa: PLC0415  # the CLI is read here only
+
+    from firedrill.cli import cli  # noqa: PLC0415
+
+    command: Any = get_command(cli)
+    rest = list(words)
+    while getattr(command, "commands", None) and rest and not rest[0].startswith("-"):
+        name = rest.pop(0)
+        if name not in command.commands:
+            return name
+        command = command.commands[name]
+    options = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
+    given = [word.partition("=")[0] for word in rest if word.startswith("-")]
+    return next((word for word in given if word not in options | {"--help"}), "")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_command_on_a_page_exists(path: Path) -> None:
+    """`firedrill` with its commands and options, `make` with its targets and variables."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    settings = (ROOT / ".env.example").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
+    for words in written(path, "firedrill"):
+        assert not unknown_to_cli(words), f"firedrill {' '.join(words)}"
+    for words in written(path, "make"):
+        for word in words:
+            name, is_variable, _ = word.partition("=")
+            if is_variable:
+                assert f"$({name})" in makefile or f"\n{name}=" in settings, f"make {' '.join(words)}"
+            else:
+                assert word in targets, f"make {' '.join(words)}"
+
+
+def test_commands_are_found_on_the_pages() -> None:
+    """The test above must not pass because it reads none; and it knows a wrong one."""
+    guide = ROOT / "docs/on-call.md"
+    assert len(written(guide, "firedrill")) > 30
+    assert ["reload"] in written(guide, "make")
+    assert not unknown_to_cli(["search", "{a='b'}", "--since", "1d"])
+    assert unknown_to_cli(["fault", "clean", "fds"]) == "clean"
+    assert unknown_to_cli(["search", "x", "--sinse", "1d"]) == "--sinse"
 
 
 def test_readme_is_short(docs: str) -> None:
