@@ -3,9 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
@@ -13,11 +13,13 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from faults import Dice, Switch
+from limits.retention import Purge, Sweeper
 from services.admin.api import Service, routes
 from services.admin.bounded import BoundedStore
 from services.admin.faults import FAULTS, FaultyFraudService, FaultyStore
 from services.admin.fraud import LIMIT_SECONDS, FraudClient, connect_fds
 from services.admin.ports import FraudService, ReviewStore, StoreUnavailableError
+from services.admin.retention import purges
 from services.admin.settings import AdminSettings
 from services.admin.settings import from_environment as read_settings
 from services.admin.signals import Signals
@@ -37,6 +39,7 @@ class Peers:
     fds: FraudService
     engine: AsyncEngine | None = None
     http: httpx.AsyncClient | None = None
+    purges: Mapping[str, Purge] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -51,7 +54,7 @@ def real_peers(settings: AdminSettings) -> Peers:
     engine, http = connect(settings.database_url), connect_fds(settings.fds_url)
     instrument_engine(engine)
     instrument_httpx()
-    return Peers(PostgresStore(engine), FraudClient(http), engine, http)
+    return Peers(PostgresStore(engine), FraudClient(http), engine, http, purges(engine))
 
 
 def create_app(
@@ -67,13 +70,15 @@ def create_app(
     dice = Dice(switch, settings.seed)
     fds = FaultyFraudService(peers.fds, switch, dice, limit_seconds=LIMIT_SECONDS)
     courier = Courier(store, fds, signals)
+    sweeper = Sweeper(settings.retention, peers.purges, telemetry.metrics)
     worker = Worker(store, Intake(store, fds, signals, seed=settings.seed), courier, signals)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         working = asyncio.create_task(worker.run())
         try:
-            yield
+            async with sweeper.running():
+                yield
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from limits.retention import Retention
 from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
 
@@ -18,10 +19,14 @@ class AdminSettings:
     seed: int = 7
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
     sentry: SentrySettings = field(default_factory=SentrySettings)
+    retention: Retention = field(default_factory=Retention)
 
 
 def from_environment(environ: Mapping[str, str]) -> AdminSettings:
-    """DATABASE_URL, FDS_URL, SEED and what telemetry reads; ValueError for what cannot be used."""
+    """DATABASE_URL, FDS_URL, SEED and what telemetry and limits read.
+
+    Raises ValueError for what cannot be used.
+    """
     seed = environ.get("SEED") or "7"
     try:
         number = int(seed)
@@ -33,6 +38,7 @@ def from_environment(environ: Mapping[str, str]) -> AdminSettings:
         fds_url=_address(environ.get("FDS_URL") or "http://localhost:8001"),
         seed=number,
         sentry=SentrySettings.from_environment(environ, service="admin"),
+        retention=Retention.from_environment(environ),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
 

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from faults import Dice, Switch
+from limits.retention import Purge, Sweeper
 from limits.shedding import LoadShedding
 from services.ecommerce import seed
 from services.ecommerce.adapters import RedisCache, ScryptPasswords, connect_redis
@@ -35,6 +36,7 @@ from services.ecommerce.ports import (
     Setup,
     StoreUnavailableError,
 )
+from services.ecommerce.retention import purges
 from services.ecommerce.sessions import Sessions
 from services.ecommerce.settings import EcommerceSettings
 from services.ecommerce.settings import from_environment as read_settings
@@ -66,6 +68,7 @@ class Peers:
     fraud: Fraud
     passwords: Passwords
     close: Callable[[], Awaitable[None]] = _nothing
+    purges: Mapping[str, Purge] = field(default_factory=dict)
 
 
 def real_peers(settings: EcommerceSettings, switch: Switch) -> Peers:
@@ -89,6 +92,7 @@ def real_peers(settings: EcommerceSettings, switch: Switch) -> Peers:
         fraud=FraudService(http),
         passwords=passwords,
         close=lambda: _close(engine, redis, http, passwords),
+        purges=purges(postgres),
     )
 
 
@@ -123,13 +127,15 @@ def create_app(
         return Checkout(peers.books, fraud, signals, small_amount=small, code=sessions.code, now=now)
 
     shop = Shop(catalogue, peers.accounts, peers.books, peers.passwords, signals, checkout=checkout, now=now)
+    sweeper = Sweeper(settings.retention, peers.purges, telemetry.metrics)
     worker = Worker(peers.books, fraud, signals, small_amount=small)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         working = asyncio.create_task(_work(shop, peers.setup, fraud, worker))
         try:
-            yield
+            async with sweeper.running():
+                yield
         finally:
             working.cancel()
             with suppress(asyncio.CancelledError):

@@ -78,7 +78,7 @@ class PostgresBooks:
                 row = self._payment(purchase)
                 if (await connection.execute(ADD_PAYMENT, row)).rowcount == 0:
                     earlier = await _by_key(connection, purchase.buyer, purchase.key)
-                    assert earlier is not None  # payments are never deleted
+                    assert earlier is not None  # one that is in the way is not old enough to be deleted
                     return earlier
                 await self._add_order(connection, purchase)
             with step("commit"):

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from limits.gate import RequestLimits
+from limits.retention import Retention
 from limits.values import number
 from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
@@ -34,6 +35,7 @@ class EcommerceSettings:
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
     sentry: SentrySettings = field(default_factory=SentrySettings)
     requests: RequestLimits = REQUESTS
+    retention: Retention = field(default_factory=Retention)
 
 
 def from_environment(environ: Mapping[str, str]) -> EcommerceSettings:
@@ -50,6 +52,7 @@ def from_environment(environ: Mapping[str, str]) -> EcommerceSettings:
         cache_ttl_seconds=int(number(environ, "CACHE_TTL_SECONDS", 900, low=1, high=86_400)),
         sentry=SentrySettings.from_environment(environ, service="ecommerce"),
         requests=REQUESTS.of(environ),
+        retention=Retention.from_environment(environ),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
 

@@ -5,6 +5,8 @@ import sqlalchemy as sa
 metadata = sa.MetaData()
 _MOMENT = sa.DateTime(timezone=True)
 
+_OVER = sa.text("status IN ('delivered', 'cancelled')")  # what an order never leaves again
+
 products = sa.Table(
     "shop_products",
     metadata,
@@ -69,6 +71,7 @@ orders = sa.Table(
     sa.Column("created_at", _MOMENT, nullable=False),
     sa.Column("updated_at", _MOMENT, nullable=False),
     sa.Index("shop_orders_buyer", "buyer", "created_at"),
+    sa.Index("shop_orders_over", "updated_at", postgresql_where=_OVER),
     sa.Index("shop_orders_due", "due_at", postgresql_where=sa.text("due_at IS NOT NULL")),
 )
 order_items = sa.Table(

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from faults import Dice, Switch
+from limits.retention import Purge, Sweeper
 from limits.shedding import LoadShedding
 from services.fds.adapters import CachedFeed, DistantFeed, RedisVelocity, ShippedModel, connect_redis
 from services.fds.api import Service, routes
@@ -22,6 +23,7 @@ from services.fds.engines import Evaluator
 from services.fds.faults import FAULTS, FaultyFeed, FaultyScorer, FaultyStore, FaultyVelocity
 from services.fds.model_server import BackedScorer, ModelServer, connect_model, meet_model
 from services.fds.ports import EvaluationStore, Scorer, StoreUnavailableError, ThreatFeed, VelocityCounter
+from services.fds.retention import purges
 from services.fds.settings import FdsSettings
 from services.fds.settings import from_environment as read_settings
 from services.fds.signals import Signals
@@ -47,6 +49,7 @@ class Peers:
     engine: AsyncEngine | None = None
     redis: Redis | None = None
     http: httpx.AsyncClient | None = None
+    purges: Mapping[str, Purge] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -75,6 +78,7 @@ def real_peers(settings: FdsSettings) -> Peers:
         engine=engine,
         redis=redis,
         http=http,
+        purges=purges(engine),
     )
 
 
@@ -97,6 +101,7 @@ def create_app(
         clock=time.perf_counter,
         witness=signals,
     )
+    sweeper = Sweeper(settings.retention, peers.purges, telemetry.metrics)
     service = Service(evaluator, store, signals, now=lambda: datetime.now(UTC))
 
     @asynccontextmanager
@@ -105,7 +110,8 @@ def create_app(
         if peers.http is not None:
             await meet_model(peers.http)
         try:
-            yield
+            async with sweeper.running():
+                yield
         finally:
             preparing.cancel()
             with suppress(asyncio.CancelledError):

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from limits.gate import RequestLimits
+from limits.retention import Retention
 from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
 
@@ -29,6 +30,7 @@ class FdsSettings:
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
     sentry: SentrySettings = field(default_factory=SentrySettings)
     requests: RequestLimits = REQUESTS
+    retention: Retention = field(default_factory=Retention)
 
 
 def from_environment(environ: Mapping[str, str]) -> FdsSettings:
@@ -49,6 +51,7 @@ def from_environment(environ: Mapping[str, str]) -> FdsSettings:
         seed=number,
         sentry=SentrySettings.from_environment(environ, service="fds"),
         requests=REQUESTS.of(environ),
+        retention=Retention.from_environment(environ),
         faults={key: environ[key] for key in environ if key.startswith("FAULTS_") or key == "ENVIRONMENT"},
     )
 

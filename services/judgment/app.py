@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from faults import Dice, Switch
+from limits.retention import Sweeper
 from services.judgment.adapters import RedisCache, SeededRuleBook, SimulatedLlm, redis_client
 from services.judgment.api import LARGEST_BODY_BYTES, routes
 from services.judgment.domain import StoreUnavailableError
 from services.judgment.engine import Engine
 from services.judgment.faults import FAULTS, FaultyCache, FaultyLlm, FaultyRuleBook, FaultyStore
+from services.judgment.retention import purges
 from services.judgment.settings import Settings
 from services.judgment.signals import Signals
 from services.judgment.store import BoundedStore, PostgresStore, database_engine
@@ -49,6 +51,8 @@ def create_app(settings: Settings) -> FastAPI:
         llm_timeout_seconds=settings.llm_timeout_seconds,
     )
 
+    sweeper = Sweeper(settings.retention, purges(database), telemetry.metrics)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
@@ -56,7 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
         except StoreUnavailableError as error:
             # The service starts anyway: it answers 503 and becomes ready when the database is there.
             get_logger("judgment").warning("Database not there at start", reason=str(error))
-        yield
+        async with sweeper.running():
+            yield
         await redis.aclose()
         await database.dispose()
         telemetry.shutdown()

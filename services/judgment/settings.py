@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from limits.retention import Retention
 from telemetry.settings import TelemetrySettings
 
 FAULT_NAMES = ("FAULTS_ENABLED", "FAULTS_TOKEN", "FAULTS_DIR", "ENVIRONMENT")
@@ -24,6 +25,7 @@ class Settings:
     llm_timeout_seconds: float = 4.0
     database_timeout_seconds: float = 1.0
     cache_timeout_seconds: float = 0.2
+    retention: Retention = field(default_factory=Retention)
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -40,6 +42,7 @@ class Settings:
             llm_timeout_seconds=_number(environ, "LLM_TIMEOUT_SECONDS", 4.0, minimum=0.1),
             database_timeout_seconds=_number(environ, "DATABASE_TIMEOUT_SECONDS", 1.0, minimum=0.1),
             cache_timeout_seconds=_number(environ, "CACHE_TIMEOUT_SECONDS", 0.2, minimum=0.01),
+            retention=Retention.from_environment(environ),
             faults={name: environ[name] for name in FAULT_NAMES if name in environ},
         )
 

@@ -11,6 +11,7 @@ import httpx
 from fastapi import FastAPI
 
 from faults import Dice, Switch
+from limits.retention import Sweeper
 from services.workflow.adapters import HttpJudgment, SimulatedPartners, judgment_client
 from services.workflow.api import LARGEST_BODY_BYTES, routes
 from services.workflow.breaker import Limits, breakers
@@ -19,6 +20,7 @@ from services.workflow.database import BoundedDatabase, Database, PostgresDataba
 from services.workflow.domain import NodeType
 from services.workflow.engine import Engine
 from services.workflow.faults import FAULTS, FaultyDatabase, FaultyPeer, faulty
+from services.workflow.retention import purges
 from services.workflow.runner import Runner
 from services.workflow.settings import Settings
 from services.workflow.signals import Signals
@@ -63,11 +65,14 @@ def create_app(settings: Settings) -> FastAPI:
         lease_seconds=settings.lease_seconds,
     )
 
+    sweeper = Sweeper(settings.retention, purges(tables), telemetry.metrics)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         runner.start()  # makes the tables with its first look for work; without a database it goes on looking
         try:
-            yield
+            async with sweeper.running():
+                yield
         finally:
             await runner.stop()
             await judgment.aclose()

@@ -128,7 +128,12 @@ class Instance:
 
     def key(self, node_id: str) -> str:
         """The idempotency key of a node's effect."""
-        return str(uuid5(KEYS, f"{self.id}/{node_id}"))
+        return key_of(self.id, node_id)
+
+
+def key_of(instance_id: str, node_id: str) -> str:
+    """See Instance.key."""
+    return str(uuid5(KEYS, f"{instance_id}/{node_id}"))
 
 
 @dataclass(frozen=True)

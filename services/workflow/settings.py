@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from limits.retention import Retention
 from telemetry.settings import TelemetrySettings
 
 FAULT_NAMES = ("FAULTS_ENABLED", "FAULTS_TOKEN", "FAULTS_DIR", "ENVIRONMENT")
@@ -27,6 +28,7 @@ class Settings:
     call_timeout_seconds: float = 3.0
     database_timeout_seconds: float = 2.0
     breaker_cooldown_seconds: float = 10.0
+    retention: Retention = field(default_factory=Retention)
     faults: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -50,6 +52,7 @@ class Settings:
             call_timeout_seconds=number("CALL_TIMEOUT_SECONDS", 3.0, 0.1),
             database_timeout_seconds=number("DATABASE_TIMEOUT_SECONDS", 2.0, 0.1),
             breaker_cooldown_seconds=number("BREAKER_COOLDOWN_SECONDS", 10.0, 0.1),
+            retention=Retention.from_environment(environ),
             faults={name: environ[name] for name in FAULT_NAMES if name in environ},
         )
 

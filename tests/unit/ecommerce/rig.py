@@ -12,8 +12,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
+from limits.gate import RequestLimits
 from services.ecommerce.app import Peers, create_app
-from services.ecommerce.settings import EcommerceSettings
+from services.ecommerce.settings import REQUESTS, EcommerceSettings
 from telemetry.app import Telemetry
 from telemetry.settings import TelemetrySettings
 from tests.unit.ecommerce.fakes import (
@@ -89,6 +90,7 @@ class Rig(Observed):
     redis_url: str = ""
     fds_url: str = "http://unused"
     order_step_seconds: float = 5.0
+    requests: RequestLimits = REQUESTS
     fds_timeout_seconds: float = 5.0  # patient: other tests may keep the machine busy
 
     def __post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Rig(Observed):
         settings = EcommerceSettings(
             SETTINGS, self.database_url, self.redis_url, self.fds_url, faults=self.faults,
             order_step_seconds=self.order_step_seconds, fds_timeout_seconds=self.fds_timeout_seconds,
+            requests=self.requests,
         )  # fmt: skip
         fakes = Peers(
             self.setup, self.catalogue, self.accounts, self.books, self.cache, self.fraud, FakePasswords()

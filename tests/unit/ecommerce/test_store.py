@@ -49,7 +49,7 @@ def test_migrations_make_the_tables_that_the_code_knows(postgres: Server) -> Non
             found = await connection.run_sync(differences)
         return found, await store.rows(f"SELECT version_num FROM {VERSION_TABLE}")
 
-    assert with_store(postgres.url, work) == ([], [("0001",)])
+    assert with_store(postgres.url, work) == ([], [("0002",)])
 
 
 def test_replicas_may_start_together_on_an_empty_database(postgres: Server) -> None:
@@ -73,7 +73,7 @@ def test_a_newer_schema_is_left_alone(postgres: Server) -> None:
         await store.setup.prepare()
         found = await store.rows(f"SELECT version_num FROM {VERSION_TABLE}")
         async with store.engine.begin() as connection:
-            await connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+            await connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0002'"))
         return found
 
     assert with_store(postgres.url, work) == [("9999",)]

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from limits.gate import RequestLimits
 from services.ecommerce.database import connect
 from services.ecommerce.seed import PASSWORD
 from tests.unit.ecommerce.conftest import Server, free_port
@@ -92,6 +93,45 @@ def test_fifty_payments_with_one_key_charge_once(postgres: Server, redis: Server
     assert sorted(completed) == [0, 1]  # type: ignore[type-var]  # both are exposed from the start
     assert len(set(peer.transactions)) == 1
     assert len(peer.transactions) <= 2
+
+
+def test_under_overload_no_accepted_order_is_lost_and_a_repeated_payment_charges_once(
+    postgres: Server, redis: Server
+) -> None:
+    """Eighty at once on four places: most are shed, come again with their keys, and each has paid once."""
+    peer = FdsPeer(port=free_port())
+    rig = a_shop(postgres, redis, peer.port, requests=RequestLimits(running=4, waiting=4, wait_seconds=0.05))
+
+    async def run() -> tuple[list[httpx.Response], int]:
+        shed = 0
+
+        async def bought(client: httpx.AsyncClient, number: int) -> httpx.Response:
+            nonlocal shed
+            body = a_body(idempotency_key=f"busy-{number}", email=f"u{number}@mail.example")
+            while (answer := await client.post(CHECKOUT, json=body)).status_code == 503:
+                shed += (
+                    answer.json()["error"]["code"] == "overloaded"
+                )  # or a slow database, on a busy machine
+                await asyncio.sleep(0.01)
+            assert (await client.get("/health/live")).status_code == 200
+            again = await client.post(CHECKOUT, json=body)
+            assert again.status_code == 503 or again.text == answer.text
+            return answer
+
+        async with peer.serving(), rig.running() as client:
+            return list(await asyncio.gather(*(bought(client, number) for number in range(80)))), shed
+
+    answers, shed = asyncio.run(run())
+    assert {answer.status_code for answer in answers} == {201}
+    assert shed > 70
+    accepted = ", ".join(f"'{answer.json()['order_id']}'" for answer in answers)
+    assert asyncio.run(count(postgres, f"SELECT count(*) FROM shop_orders WHERE id IN ({accepted})")) == 80
+    paid = "SELECT count(*) FROM shop_payments WHERE idempotency_key LIKE 'busy-%'"
+    assert asyncio.run(count(postgres, paid)) == 80
+    told = rig.value("ecommerce_errors_total", error_type="overload", endpoint=CHECKOUT)
+    assert told is not None
+    assert told >= shed
+    assert rig.value("retention_rows_deleted_total", table="shop_orders") == 0
 
 
 def test_a_purchase_is_one_trace_from_the_shop_to_fds(postgres: Server, redis: Server) -> None:
