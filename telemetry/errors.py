@@ -80,7 +80,7 @@ def error_response(
     details: Sequence[Mapping[str, str]] = (),
 ) -> Response:
     """The JSON error answer; any text can be given, it is masked and made encodable."""
-    scope = current_request.get()
+    scope = current_request()
     error: dict[str, object] = {
         "code": code,
         "message": encodable(mask_text(message)),

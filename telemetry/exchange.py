@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+from time import perf_counter, time_ns
+from typing import Any, NamedTuple
 
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import SpanKind, StatusCode
@@ -15,13 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from telemetry.errors import error_response
-from telemetry.incoming import Headers, accepted_id, server_of
+from telemetry.incoming import accepted_id, carried, declared_length, hex_of, server_of
 from telemetry.logs import settled
 from telemetry.rendering import LEVELS, Handled, handled
-from telemetry.request_metrics import RequestMetrics
+from telemetry.request_metrics import RequestMetrics, RouteMetrics
 from telemetry.routes import UNKNOWN, Routes
-from telemetry.scope import Place, RequestScope, bound_fields, current_request
-from telemetry.spans import NO_SPAN, SAMPLED, IdSpan, RecordedSpan, context_with
+from telemetry.scope import Place, RequestScope, context_of_request
+from telemetry.spans import EMPTY, NO_SPAN, SAMPLED, IdSpan, RecordedSpan
 from telemetry.tracers import RecordingTracer
 from telemetry.traces import mark_failed
 
@@ -36,6 +35,7 @@ CLIENT_CLOSED = 499
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"))
 _GONE = (asyncio.CancelledError, ClientDisconnect)
+_SERVER = SpanKind.SERVER
 _INFO, _WARNING, _ERROR = LEVELS["INFO"], LEVELS["WARNING"], LEVELS["ERROR"]
 
 
@@ -46,59 +46,107 @@ class BodyTooLargeError(HTTPException):
         super().__init__(413, f"the body is larger than {limit} bytes; send less")
 
 
-@dataclass(frozen=True, slots=True)
+class Known(NamedTuple):
+    """What is looked up once for each route and method."""
+
+    method: str
+    endpoint: str
+    span_name: str
+    metrics: RouteMetrics
+
+
 class Site:
     """What all requests of one application have in common."""
 
-    app: App
-    place: Place
-    tracer: RecordingTracer | None
-    metrics: RequestMetrics
-    max_body: int
-    routes: Routes
-    carriers: frozenset[bytes]
+    __slots__ = ("app", "carriers", "known", "max_body", "metrics", "place", "root", "routes", "tracer")
+
+    def __init__(
+        self,
+        app: App,
+        place: Place,
+        tracer: RecordingTracer | None,
+        metrics: RequestMetrics,
+        *,
+        max_body: int,
+        routes: Routes,
+        carriers: frozenset[bytes],
+    ) -> None:
+        self.app = app
+        self.place = place
+        self.tracer = tracer
+        self.root: Callable[[str, SpanKind], IdSpan] = _no_span if tracer is None else tracer.root
+        self.metrics = metrics
+        self.max_body = max_body
+        self.routes = routes
+        self.carriers = carriers
+        self.known: dict[tuple[str, str], Known] = {}
+
+    def learn(self, given: str, endpoint: str) -> Known:
+        """A route and method that were not in `known`; there are few of both."""
+        method = given if given in _METHODS else "_OTHER"
+        known = self.known.get((method, endpoint))
+        if known is None:
+            name = method if method != "_OTHER" else "HTTP"
+            name = f"{name} {endpoint}" if endpoint != UNKNOWN else name
+            known = Known(method, endpoint, name, self.metrics.of(method, endpoint))
+            self.known[method, endpoint] = known
+        return known
+
+
+def _no_span(name: str, kind: SpanKind) -> IdSpan:
+    return NO_SPAN
 
 
 class Exchange(RequestScope):
-    """One request and its answer."""
+    """One request and its answer.
+
+    What every request does stands in few and long functions: under load a call of a function that
+    was not just used costs more than what most of them do.
+    """
 
     __slots__ = (
-        "_begun", "_complete", "_endpoint", "_headers", "_method", "_scope", "_send", "_site", "_span",
+        "_begun", "_complete", "_context", "_headers", "_route", "_scope", "_send", "_site", "_span",
         "_started", "_status",
     )  # fmt: skip
 
     def __init__(self, site: Site, scope: Scope, send: Send) -> None:
-        self._begun = time.perf_counter()
+        self._begun = perf_counter()
         self._site = site
         self._scope = scope
         self._send = send
-        self._headers = Headers(scope["headers"], site.carriers)
-        method = scope["method"]
-        self._method = method if method in _METHODS else "_OTHER"
-        self._endpoint = site.routes.template(scope)
         self.place = site.place
-        self.request_id = accepted_id(self._headers.request_id)
         self.known = {}
         self._status = 0
         self._started = self._complete = False
+        self._headers = headers = dict(scope["headers"])
+        where = (scope["method"], site.routes.template(scope))
+        self._route = route = site.known.get(where) or site.learn(*where)
+        given = headers.get(b"x-request-id")
+        if site.carriers.isdisjoint(headers):
+            self._context = EMPTY
+            self._span = span = site.root(route.span_name, _SERVER)
+            self.request_id = accepted_id(given) if given or not span.trace_id else hex_of(span.trace_id)
+        else:
+            self._context = carried(scope["headers"], site.carriers)
+            self._span = self._continued(self._context)
+            self.request_id = accepted_id(given)
 
     async def run(self, receive: Receive) -> None:
         """Handle the request; whatever happens, it is counted, logged and its span ended."""
         site = self._site
-        context = self._headers.context()
-        self._span = span = self._start_span(context)
-        token = attach(context_with(span, context))
-        request_token = current_request.set(self)
-        fields_token = bound_fields.set({"request_id": self.request_id})
-        metrics = site.metrics.of(self._method, self._endpoint)
-        metrics.begin()
+        scope = self._scope
+        headers = self._headers
+        token = attach(context_of_request(self._span, self, self._context))
+        site.metrics.begin(self._route.metrics)
         error: BaseException | None = None
         try:
+            if b"content-length" in headers or b"transfer-encoding" in headers:
+                receive = self._limited(receive)
             try:
-                if "\x00" in self._scope["path"] or b"%00" in self._scope.get("query_string", b""):
+                if "\x00" in scope["path"] or b"%00" in scope.get("query_string", b""):
                     await self._refuse(400, "bad_request", "the URL must not contain NUL characters", receive)
                 else:
-                    await site.app(self._scope, self._limited(receive), self._answer)
+                    await site.app(scope, receive, self._answer)
                 self._status = self._status or 500  # the application returned without an answer
             except ClientDisconnect as left:
                 self._status = self._status or CLIENT_CLOSED
@@ -111,15 +159,31 @@ class Exchange(RequestScope):
             error = raised
             raise
         finally:
-            seconds = time.perf_counter() - self._begun
-            sampled = span.flags & SAMPLED
-            metrics.end(self._status, seconds, (span.trace_id, span.span_id) if sampled else None)
-            if isinstance(span, RecordedSpan):
-                self._end_span(span, error)
-            self._write_line(error, seconds)
-            bound_fields.reset(fields_token)
-            current_request.reset(request_token)
+            self._end(error)
             detach(token)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Count the request, end its span, write its line."""
+        seconds = perf_counter() - self._begun
+        now = time_ns()
+        status = self._status
+        span = self._span
+        trace_id, span_id = span.trace_id, span.span_id
+        method, endpoint, _, metrics = self._route
+        mark = (trace_id, span_id) if span.flags & SAMPLED else None
+        self._site.metrics.end((metrics, status, seconds, mark, now))
+        if isinstance(span, RecordedSpan):
+            self._end_span(span, error)
+        level = _INFO if error is None and status < 500 else self._level_of(error)
+        pipeline = self.place.pipeline
+        if pipeline is None or level < pipeline.level:
+            return
+        line = tuple.__new__(Handled, (
+            now, level, trace_id, span_id, self.request_id, method, endpoint, status, self._scope["path"],
+            seconds,
+        ))  # fmt: skip
+        plain = error is None and not self.known
+        pipeline.put(line if plain else handled(*line, self._more(error)))
 
     async def _fail(self, error: Exception, receive: Receive) -> Exception | None:
         """Answer an exception that nobody handled."""
@@ -128,7 +192,7 @@ class Exchange(RequestScope):
         if self._started:  # the answer cannot be taken back: the server must break the connection
             self._status = 500
             raise error
-        if isinstance(error, BodyTooLargeError):
+        if isinstance(error, HTTPException) and error.status_code == 413:  # ours, or of an application around
             await self._refuse(413, "body_too_large", error.detail, receive)
             return None
         await self._refuse(500, "internal_error", "the service failed; this has been logged", receive)
@@ -144,7 +208,7 @@ class Exchange(RequestScope):
             self._status = message["status"]
             headers = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode("ascii"))]
             if trace_id := self._span.trace_id:  # OTEL_SDK_DISABLED makes none
-                headers.append((b"x-trace-id", b"%032x" % trace_id))
+                headers.append((b"x-trace-id", hex_of(trace_id).encode("ascii")))
             message = {**message, "headers": headers}
         elif kind == "http.response.body" and not message.get("more_body", False):
             self._complete = True
@@ -153,8 +217,8 @@ class Exchange(RequestScope):
     def _limited(self, receive: Receive) -> Receive:
         """The body's messages, ending in BodyTooLargeError when there is more than the service takes."""
         limit = self._site.max_body
-        declared = self._headers.length
-        if (declared or 0) <= limit and not self._headers.chunked:
+        declared = declared_length(self._headers)
+        if (declared or 0) <= limit and b"transfer-encoding" not in self._headers:
             return receive
         taken = declared or 0
 
@@ -169,35 +233,27 @@ class Exchange(RequestScope):
 
         return read
 
-    def _start_span(self, context: Context) -> IdSpan:
+    def _continued(self, context: Context) -> IdSpan:
         tracer = self._site.tracer
-        if tracer is None:
-            return NO_SPAN
-        method, endpoint = self._method, self._endpoint
-        name = method if method != "_OTHER" else "HTTP"
-        if endpoint != UNKNOWN:
-            name = f"{name} {endpoint}"
-        span = tracer.start(name, context, SpanKind.SERVER)
-        if isinstance(span, RecordedSpan):
-            span.adopt(self._attributes())
-        return span
+        return NO_SPAN if tracer is None else tracer.start(self._route.span_name, context, _SERVER)
 
     def _attributes(self) -> dict[str, AnyValue]:
         scope = self._scope
         headers = self._headers
         attributes: dict[str, AnyValue] = {
-            "http.request.method": self._method,
+            "http.request.method": self._route.method,
             "url.path": scope["path"],
             "url.scheme": scope.get("scheme", "http"),
         }
-        if self._endpoint != UNKNOWN:
-            attributes["http.route"] = self._endpoint
+        if self._route.endpoint != UNKNOWN:
+            attributes["http.route"] = self._route.endpoint
         if query := scope.get("query_string"):
             attributes["url.query"] = query.decode("latin-1")
-        if headers.agent:
-            attributes["user_agent.original"] = headers.agent.decode("latin-1")[:256]
+        if agent := headers.get(b"user-agent"):
+            attributes["user_agent.original"] = agent.decode("latin-1")[:256]
         reached = scope.get("server")
-        host, port = server_of(headers.host) if headers.host else (reached or ("", None))
+        given = headers.get(b"host")
+        host, port = server_of(given) if given else (reached or ("", None))
         if host:
             attributes["server.address"] = host
         if port is None and reached:
@@ -206,10 +262,11 @@ class Exchange(RequestScope):
             attributes["server.port"] = port
         if client := scope.get("client"):
             attributes["client.address"] = client[0]
+        attributes["http.response.status_code"] = self._status
         return attributes
 
     def _end_span(self, span: RecordedSpan, error: BaseException | None) -> None:
-        span.set_attribute("http.response.status_code", self._status)
+        span.adopt(self._attributes())
         if error is not None:
             if isinstance(error, _GONE):
                 span.set_attribute("error.type", type(error).__name__)
@@ -219,29 +276,6 @@ class Exchange(RequestScope):
             span.set_attribute("error.type", str(self._status))
             span.set_status(StatusCode.ERROR)
         span.end()
-
-    def _write_line(self, error: BaseException | None, seconds: float) -> None:
-        pipeline = self._site.place.pipeline
-        level = _INFO if error is None and self._status < 500 else self._level_of(error)
-        if pipeline is None or level < pipeline.level:
-            return
-        span = self._span
-        line = Handled(
-            time.time_ns(),
-            level,
-            span.trace_id,
-            span.span_id,
-            self.request_id,
-            self._method,
-            self._endpoint,
-            self._status,
-            self._scope["path"],
-            seconds,
-        )
-        if error is None and not self.known:
-            pipeline.put(line)
-        else:
-            pipeline.put(handled(*line, self._more(error)))
 
     def _more(self, error: BaseException | None) -> dict[str, object]:
         """What the handler found out about the request, and how it failed."""

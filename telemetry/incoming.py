@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from random import getrandbits
 
@@ -22,54 +22,40 @@ def carrier_names() -> frozenset[bytes]:
     return frozenset(name.lower().encode() for name in propagate.get_global_textmap().fields)
 
 
-def accepted_id(given: str) -> str:
+def hex_of(number: int) -> str:
+    """A trace id as 32 lower-case hex digits."""
+    return number.to_bytes(16, "big").hex()
+
+
+def accepted_id(given: bytes | None) -> str:
     """The client's request id when it is a short word and no secret in disguise, or else a new one."""
-    if given and _REQUEST_ID.fullmatch(given) and (_PLAIN_ID.fullmatch(given) or mask_text(given) == given):
-        return given
-    return f"{getrandbits(128):032x}"  # unique is enough; the system's randomness costs a call
+    text = given.decode("latin-1") if given else ""
+    if text and _REQUEST_ID.fullmatch(text) and (_PLAIN_ID.fullmatch(text) or mask_text(text) == text):
+        return text
+    return hex_of(getrandbits(128))  # unique is enough; the system's randomness costs a call
 
 
-class Headers:
-    """The few request headers that matter here, found in one pass."""
+def declared_length(headers: Mapping[bytes, bytes]) -> int | None:
+    """The length of the body as the client declares it."""
+    given = headers.get(b"content-length", b"")
+    return int(given) if given.isdigit() and len(given) < 20 else None
 
-    __slots__ = ("agent", "carrier", "chunked", "host", "length", "request_id")
 
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]], carriers: frozenset[bytes]) -> None:
-        self.request_id = ""
-        self.agent = self.host = b""
-        self.length: int | None = None
-        self.chunked = False
-        self.carrier: dict[str, str] | None = None
-        for name, value in raw:
-            if name == b"host":
-                self.host = value
-            elif name in carriers:
-                self._carry(name.decode("latin-1"), value.decode("latin-1"))
-            elif name == b"x-request-id":
-                self.request_id = value.decode("latin-1")
-            elif name == b"user-agent":
-                self.agent = value
-            elif name == b"content-length":
-                self.length = int(value) if value.isdigit() and len(value) < 20 else None
-            elif name == b"transfer-encoding":
-                self.chunked = True
-
-    def context(self) -> Context:
-        """The caller's trace context and baggage; an empty one when they are missing or nonsense."""
-        if self.carrier is None:
-            return EMPTY
-        try:
-            return propagate.extract(self.carrier, context=Context())
-        except Exception:  # the propagators of OTEL_PROPAGATORS meet whatever a client sends
-            return EMPTY
-
-    def _carry(self, name: str, value: str) -> None:
-        if name == "tracestate" and mask_text(value) != value:
-            return  # stored beside every span, and passed on: a caller's secret ends here
-        if self.carrier is None:
-            self.carrier = {}
-        before = self.carrier.get(name)
-        self.carrier[name] = value if before is None else f"{before},{value}"
+def carried(raw: Iterable[tuple[bytes, bytes]], carriers: frozenset[bytes]) -> Context:
+    """The caller's trace context and baggage; an empty one when they are missing or nonsense."""
+    carrier: dict[str, str] = {}
+    for header, value in raw:
+        if header not in carriers:
+            continue
+        name, text = header.decode("latin-1"), value.decode("latin-1")
+        if name == "tracestate" and mask_text(text) != text:
+            continue  # stored beside every span, and passed on: a caller's secret ends here
+        before = carrier.get(name)
+        carrier[name] = text if before is None else f"{before},{text}"
+    try:
+        return propagate.extract(carrier, context=Context())
+    except Exception:  # the propagators of OTEL_PROPAGATORS meet whatever a client sends
+        return EMPTY
 
 
 @lru_cache(maxsize=256)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import atexit
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from telemetry.background import Background, Dropped
 from telemetry.foreign_logs import capture_standard_logging, capture_structlog
 from telemetry.masking import mask_pair, set_masking
 from telemetry.rendering import LEVELS, PLAIN, Handled, Line, Renderer, text_of
-from telemetry.scope import bind, bound_fields, current_place, process_place
+from telemetry.scope import bind, current_place, fields_of_the_moment, process_place
 from telemetry.settings import TelemetrySettings
 from telemetry.sinks import FileSink, Sink, StdoutSink
 from telemetry.spans import active_ids
@@ -57,6 +57,8 @@ class Pipeline:
             batch=BATCH_LINES,
             linger_seconds=LINGER_SECONDS,
         )
+        self.put: Callable[[Line | Handled], bool] = self._queue.put
+        """Queue a line whose fields are settled; never blocks."""
         atexit.register(self.close)
 
     def emit(self, level: int, component: str, message: str, fields: dict[str, object]) -> None:
@@ -67,14 +69,10 @@ class Pipeline:
                 fields[key] = settled(key, value)
         if fields.get("exc_info") is True:
             fields["exc_info"] = sys.exc_info()[1]
-        bound = bound_fields.get()
+        bound = fields_of_the_moment()
         if bound:
             fields = {**bound, **fields}
         self._queue.put(Line(time.time_ns(), level, component, message, trace_id, span_id, fields))
-
-    def put(self, line: Line | Handled) -> None:
-        """Queue a line whose fields are settled; never blocks."""
-        self._queue.put(line)
 
     def flush(self, timeout_seconds: float = CLOSE_SECONDS) -> bool:
         """Wait for what was logged so far to be written; False when time ran out."""

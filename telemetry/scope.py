@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from opentelemetry.context import Context, create_key, get_current
+
 from telemetry.masking import hash_user_id
+from telemetry.spans import EMPTY, SPAN_KEY
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer, TracerProvider
+    from opentelemetry.trace import Span, Tracer, TracerProvider
 
     from telemetry.logs import Pipeline
 
@@ -38,14 +41,36 @@ class RequestScope:
 
 
 process_place = Place()
-current_request: ContextVar[RequestScope | None] = ContextVar("telemetry_request", default=None)
-bound_fields: ContextVar[Mapping[str, object]] = ContextVar("telemetry_bound", default=_NOTHING)
+_REQUEST_KEY = create_key("telemetry.request")
+_Bound = tuple[RequestScope | None, Mapping[str, object]]
+"""Fields, and the request for which they were bound: one that is served meanwhile does not have them."""
+_bound: ContextVar[_Bound] = ContextVar("telemetry_bound", default=(None, _NOTHING))
+
+
+def current_request() -> RequestScope | None:
+    """The running request; a context that was not made from the request's own has none."""
+    return get_current().get(_REQUEST_KEY)  # type: ignore[return-value]  # nobody else has the key
+
+
+def context_of_request(span: Span, request: RequestScope, context: Context) -> Context:
+    """The context in which a request is handled: that of the caller with its span and the request."""
+    own = {SPAN_KEY: span, _REQUEST_KEY: request}
+    return Context(own if context is EMPTY else {**context, **own})
 
 
 def current_place() -> Place:
     """The place of the running request, or the process's own."""
-    request = current_request.get()
+    request = current_request()
     return process_place if request is None else request.place
+
+
+def fields_of_the_moment() -> Mapping[str, object]:
+    """What every line of this moment carries: the request's id and what is bound."""
+    request = current_request()
+    owner, bound = _bound.get()
+    if owner is not request:
+        bound = _NOTHING
+    return bound if request is None else {"request_id": request.request_id, **bound}
 
 
 @contextmanager
@@ -57,11 +82,12 @@ def bind(**fields: object) -> Iterator[None]:
     found = {key: value for key, value in fields.items() if value is not None}
     if "user_id" in found:
         found["user_id"] = hash_user_id(found["user_id"])
-    request = current_request.get()
+    request = current_request()
     if request is not None:
         request.known.update(found)
-    token = bound_fields.set({**bound_fields.get(), **found})
+    owner, before = _bound.get()
+    token = _bound.set((request, {**before, **found} if owner is request else found))
     try:
         yield
     finally:
-        bound_fields.reset(token)
+        _bound.reset(token)

@@ -11,7 +11,7 @@ import sentry_sdk
 from opentelemetry.trace import get_current_span
 
 from telemetry.masking import hash_user_id, mask_pair, mask_text
-from telemetry.scope import bound_fields
+from telemetry.scope import fields_of_the_moment
 from telemetry.sentry import CONTEXT_KEYS, Level, NoTransaction, SentrySettings, Transaction
 from telemetry.sentry_masking import LEVELS, masked_breadcrumb, masked_event, with_trace
 from telemetry.sentry_transport import DROP_REASONS, QueuedTransport
@@ -191,7 +191,7 @@ class SentryReporter:
         return self._safely(run)
 
     def _describe(self, scope: sentry_sdk.Scope, context: Mapping[str, object]) -> None:
-        bound = bound_fields.get()
+        bound = fields_of_the_moment()
         found = {key: value for key, value in context.items() if value is not None}
         user_id = found.pop("user_id", bound.get("user_id"))
         if user_id is not None:

@@ -38,14 +38,14 @@ class CounterSeries:
         self._value = 0.0
         self._kept: _Kept | None = None
 
-    def inc(self, amount: float, mark: Mark | None) -> None:
-        """Add; ValueError for a negative amount."""
+    def inc(self, amount: float, mark: Mark | None, at: float | None = None) -> None:
+        """Add, now or at a time in seconds since 1970; ValueError for a negative amount."""
         if amount < 0:
             raise ValueError(f"a counter only grows, but got {amount}")
         with self._lock:
             self._value += amount
         if mark is not None:
-            self._kept = (mark, amount, time.time())
+            self._kept = (mark, amount, time.time() if at is None else at)
 
     def read(self) -> tuple[float, Exemplar | None]:
         """The total and its latest exemplar."""
@@ -64,8 +64,8 @@ class HistogramSeries:
         self._sum = 0.0
         self._kept: list[_Kept | None] = [None] * len(bounds)
 
-    def observe(self, value: float, mark: Mark | None) -> None:
-        """Count one value; NaN, which is in no bucket, is left out."""
+    def observe(self, value: float, mark: Mark | None, at: float | None = None) -> None:
+        """Count one value, of now or of `at`; NaN, which is in no bucket, is left out."""
         if value != value:  # noqa: PLR0124 - only NaN
             return
         bucket = bisect_left(self._bounds, value)
@@ -73,7 +73,7 @@ class HistogramSeries:
             self._counts[bucket] += 1
             self._sum += value
         if mark is not None:
-            self._kept[bucket] = (mark, value, time.time())
+            self._kept[bucket] = (mark, value, time.time() if at is None else at)
 
     def read(self) -> tuple[list[float], float, list[Exemplar | None]]:
         """Counts as they are (not cumulated), the sum, and the latest exemplar of each bucket."""

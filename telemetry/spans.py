@@ -31,20 +31,20 @@ _FLAGS = tuple(map(TraceFlags, range(4)))
 _UNSET = Status()
 EMPTY = Context()
 _QUICK = frozenset((str, int, float, bool))
-_SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
+SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
 _log = logging.getLogger("opentelemetry.telemetry.spans")  # under this name it is rate-limited
 
 
 def context_with(span: trace.Span, context: Context | None = None) -> Context:
     """The same as `trace.set_span_in_context`, in one step."""
     if context is EMPTY:
-        return Context({_SPAN_KEY: span})
-    return Context({**(get_current() if context is None else context), _SPAN_KEY: span})
+        return Context({SPAN_KEY: span})
+    return Context({**(get_current() if context is None else context), SPAN_KEY: span})
 
 
 def active_ids() -> tuple[int, int, int]:
     """Trace id, span id and flags of the active span; zeros when there is none."""
-    span = get_current().get(_SPAN_KEY)
+    span = get_current().get(SPAN_KEY)
     if isinstance(span, IdSpan):
         return span.trace_id, span.span_id, span.flags
     if not isinstance(span, trace.Span):
@@ -198,12 +198,16 @@ class RecordedSpan(IdSpan):
             self._tracer.ended(self)
 
     def adopt(self, attributes: dict[str, AnyValue]) -> None:
-        """Take over a dictionary of str, int, float and bool values as the span's only attributes."""
+        """Take over a dictionary of str, int, float and bool values; what was set before stays."""
         limits = self._tracer.limits
-        if limits.max_span_attribute_length is None and _fits(len(attributes), limits.max_span_attributes):
+        held = self.attributes
+        if limits.max_span_attribute_length is None and _fits(
+            len(held) + len(attributes), limits.max_span_attributes
+        ):
+            attributes.update(held)
             self.attributes = attributes
         else:
-            self.set_attributes(attributes)
+            self.set_attributes({**attributes, **held})
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         """See IdSpan."""

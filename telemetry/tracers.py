@@ -22,6 +22,7 @@ from opentelemetry.util.types import Attributes
 from telemetry.spans import EMPTY, SAMPLED, IdSpan, RecordedSpan
 
 _RANDOM = TraceFlags.RANDOM_TRACE_ID
+_RANDOM_SAMPLED = _RANDOM | SAMPLED
 _LOW_BITS = TraceIdRatioBased.TRACE_ID_LIMIT
 _BY_PARENT = (
     ",remoteParentSampled:AlwaysOnSampler,remoteParentNotSampled:AlwaysOffSampler"
@@ -130,6 +131,16 @@ class RecordingTracer(trace.Tracer):
         for link in links or ():
             span.add_link(link.context, link.attributes)
         return span
+
+    def root(self, name: str, kind: SpanKind) -> IdSpan:
+        """The same as `start` without a parent and without attributes, in fewer steps."""
+        decision = self._decision
+        if decision.sampler is not None:
+            return self.start(name, EMPTY, kind)
+        trace_id = getrandbits(128) or 1
+        if trace_id & _LOW_BITS >= decision.bound:
+            return IdSpan(trace_id, getrandbits(64) or 1, _RANDOM, None)
+        return RecordedSpan(self, name, kind, None, trace_id, _RANDOM_SAMPLED, None, None)
 
     def start_as_current_span(  # type: ignore[override]  # noqa: PLR0917 - the base class decorates its own
         self,

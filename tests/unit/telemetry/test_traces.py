@@ -17,7 +17,7 @@ from opentelemetry.trace import StatusCode
 
 from firedrill.wait import poll_until
 from telemetry.app import Telemetry, instrument
-from telemetry.incoming import Headers, carrier_names
+from telemetry.incoming import carried, carrier_names
 from telemetry.settings import SettingsError, TelemetrySettings
 from telemetry.traces import current_trace_id, span
 
@@ -371,7 +371,7 @@ def test_a_secret_in_tracestate_goes_no_further() -> None:
     """It would be stored beside every span and passed on to peers; a harmless one is kept."""
     parent = (b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     for state, kept in ((b"vendor=4539578763621486", 0), (b"vendor=00f067aa0ba902b7", 1)):
-        headers = Headers([parent, (b"tracestate", state)], carrier_names())
-        context = trace.get_current_span(headers.context()).get_span_context()
+        read = carried([parent, (b"tracestate", state)], carrier_names())
+        context = trace.get_current_span(read).get_span_context()
         assert context.is_valid
         assert len(context.trace_state) == kept
