@@ -12,24 +12,19 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
 
-from loadtest import fds_requests, judgment_requests
+from loadtest.drill_streams import STREAMS, service_of
 from loadtest.request import Request
-from loadtest.targets import DEFAULT_URLS, RefusedTrafficError, checked_url
+from loadtest.targets import DRILL_URLS, RefusedTrafficError, checked_url
 
 HIGHEST_RATE = 200.0  # requests a second; two cores serve a few hundred, and a drill needs tens
 LONGEST_SECONDS = 3600.0
 IN_FLIGHT = 64  # above this a request is skipped and counted, so that a hanging service cannot pile up tasks
 REQUEST_TIMEOUT_SECONDS = 10.0
-
-STREAMS: Mapping[str, Callable[[int], Iterator[Request]]] = {
-    "judgment": judgment_requests.drill_stream,
-    "fds": fds_requests.drill_stream,
-}
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ async def run(
     kind and raises nothing. RefusedTrafficError for a foreign host or a bound that is passed.
     """
     _check_bounds(target, rate, seconds)
-    base = checked_url(url or DEFAULT_URLS[target])
+    base = checked_url(url or DRILL_URLS[service_of(target)])
     tally, stopping = _Tally(), stop or asyncio.Event()
     started = time.monotonic()
     async with httpx.AsyncClient(
@@ -114,11 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--target", required=True, choices=sorted(STREAMS))
     parser.add_argument("--rate", required=True, type=float, help="requests a second")
     parser.add_argument("--seconds", required=True, type=float, help="stops by itself after this time")
-    parser.add_argument("--url", help="base URL; default: <TARGET>_URL, else this machine's published port")
+    parser.add_argument("--url", help="base URL; default: <SERVICE>_URL, else this machine's published port")
     parser.add_argument("--seed", type=int, help="same seed, same requests; default: new ones, never cached")
     asked = parser.parse_args(arguments)
     seed = asked.seed if asked.seed is not None else time.time_ns()
-    url = asked.url or os.environ.get(f"{asked.target.upper()}_URL")
+    url = asked.url or os.environ.get(f"{service_of(asked.target).upper()}_URL")
     try:
         summary = asyncio.run(_until_signal(asked.target, asked.rate, asked.seconds, url, seed))
     except RefusedTrafficError as error:
@@ -159,7 +154,9 @@ async def _stopped_before(stop: asyncio.Event, due: float) -> bool:
 async def _send(client: httpx.AsyncClient, request: Request, tally: _Tally) -> None:
     began = time.monotonic()
     try:
-        answer = await client.post(request.path, json=request.body)
+        answer = await client.request(
+            request.method, request.path, json=request.body, headers=dict(request.headers)
+        )
     except httpx.HTTPError as error:
         tally.errors[type(error).__name__] += 1
         return

@@ -1,4 +1,4 @@
-"""Seeded requests to judgment: every tenant, workflow and policy, about half of them asked before."""
+"""Seeded requests to judgment: every tenant, workflow and policy, most of them asked before."""
 
 import itertools
 import random
@@ -10,9 +10,9 @@ from loadtest.request import Answer, Request
 PATH = "/api/v1/judgment/execute"
 TENANTS = ("acme", "globex", "initech")  # not "probe": `firedrill verify` alone writes its series
 POLICIES = ("rule", "llm", "hybrid")
-REPEATED_SHARE = 0.5  # the cache hit rate that follows is well above the 30% that an alert watches
+REPEATED_SHARE = 0.6  # the cache hit rate that follows is well above the 30% that an alert watches
 INVALID_SHARE = 0.03
-REMEMBERED = 40  # questions: recent ones, so that a repeat comes before the cache forgets
+REMEMBERED = 20  # questions: recent ones, so that a repeat comes before the cache forgets
 
 Input = dict[str, float | str | bool]
 
@@ -45,9 +45,14 @@ def drill_stream(seed: int, user: int = 0) -> Iterator[Request]:
             yield request
 
 
-def _fresh(choose: random.Random) -> Iterator[Request]:
+def fresh_stream(seed: int, *, policy: str) -> Iterator[Request]:
+    """Valid requests of one policy without end, none of them asked before."""
+    return _fresh(random.Random(f"judgment-{policy}-{seed}"), policies=(policy,))
+
+
+def _fresh(choose: random.Random, *, policies: tuple[str, ...] = POLICIES) -> Iterator[Request]:
     """New questions; each round meets every tenant, workflow and policy once, in another order."""
-    combinations = list(itertools.product(TENANTS, WORKFLOWS, POLICIES))
+    combinations = list(itertools.product(TENANTS, WORKFLOWS, policies))
     while True:
         choose.shuffle(combinations)
         for tenant, workflow, policy in combinations:

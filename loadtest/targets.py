@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 SERVICE_NAMES = frozenset({"judgment", "fds", "workflow", "ecommerce", "admin"})
 DEFAULT_URLS = {"judgment": "http://127.0.0.1:8010", "fds": "http://127.0.0.1:8001"}
+DRILL_URLS = {**DEFAULT_URLS, "workflow": "http://127.0.0.1:8011", "ecommerce": "http://127.0.0.1:8000"}
 
 Resolve = Callable[[str], Sequence[str]]
 

@@ -3,15 +3,16 @@
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from loadtest.judgment_requests import TENANTS, WORKFLOWS, Input
+from loadtest.judgment_requests import REPEATED_SHARE, TENANTS, WORKFLOWS, Input
 from loadtest.request import Request, Script
 
 START = "/api/v1/workflows/{}/instances"
 INSTANCES = "/api/v1/instances"
 LOOKED_AT = 5  # starts back: by then the instance has come some way
 INVALID_SHARE = 0.03
+REMEMBERED = 6  # bodies of a workflow: recent ones, so that a repeat comes before judgment forgets
 
 
 def _order(choose: random.Random) -> Input:
@@ -36,8 +37,7 @@ _INVALID: tuple[tuple[str, object, int], ...] = (
 def drill_stream(seed: int) -> Iterator[Request]:
     """Starts without end, each workflow in its turn; same seed, same starts."""
     choose = random.Random(f"workflow-drill-{seed}")
-    for workflow in itertools.cycle(STARTS):
-        body = {"tenant_id": choose.choice(TENANTS), "input": STARTS[workflow](choose)}
+    for workflow, body in _starts(choose, itertools.cycle(STARTS)):
         yield Request(START.format(workflow), body, name="workflow start", expected=frozenset({200, 202}))
 
 
@@ -45,10 +45,9 @@ def script(seed: int, user: int = 0) -> Script:
     """Requests without end for one user: starts, a look at an earlier instance, now and then a list."""
     choose = random.Random(f"workflow-{seed}-{user}")
     started: deque[str] = deque(maxlen=LOOKED_AT)
-    for number, workflow in enumerate(_rounds(choose), start=1):
+    for number, (workflow, body) in enumerate(_starts(choose, _rounds(choose)), start=1):
         if choose.random() < INVALID_SHARE:
             yield _invalid(choose)
-        body = {"tenant_id": choose.choice(TENANTS), "input": STARTS[workflow](choose)}
         answer = yield Request(
             START.format(workflow), body, name="workflow start", expected=frozenset({200, 202})
         )
@@ -59,6 +58,21 @@ def script(seed: int, user: int = 0) -> Script:
         if number % 10 == 0:
             path = f"{INSTANCES}?workflow_id={workflow}&limit=20"
             yield Request(path, None, name="workflow list", method="GET")
+
+
+def _starts(choose: random.Random, workflows: Iterable[str]) -> Iterator[tuple[str, dict[str, object]]]:
+    """A body for each of `workflows`, often one of the last: judgment answers from its cache then."""
+    recent: dict[str, deque[dict[str, object]]] = {name: deque(maxlen=REMEMBERED) for name in STARTS}
+    for workflow in workflows:
+        if recent[workflow] and choose.random() < REPEATED_SHARE:
+            yield workflow, choose.choice(recent[workflow])
+            continue
+        body: dict[str, object] = {
+            "tenant_id": choose.choice(TENANTS),
+            "input": STARTS[workflow](choose),
+        }
+        recent[workflow].append(body)
+        yield workflow, body
 
 
 def _rounds(choose: random.Random) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """The lower bound of a drill: the least time in which the loaded rule can fire and clear on the ideal series.
 
-The rule itself is run by promtool on counters that grow as the drill says, so the bound knows of windows,
-floors and `for` what Prometheus knows. A fault does not wait for a scrape and a scrape not for an evaluation:
-how much of either is waited for depends on luck. So the series are laid out with the fault (and the heal) at
-several moments between two scrapes, evaluations fall on the scrapes, and the best case is taken: `fires` and
-`drains` are the least possible. With bad luck a whole scrape and a whole evaluation come on top: `usual`.
+The rule itself is run by promtool on series that grow as the drill says (see ideal.py), so the bound knows of
+windows, floors and `for` what Prometheus knows. A fault does not wait for a scrape and a scrape not for an
+evaluation: how much of either is waited for depends on luck. So the series are laid out with the fault (and
+the heal) at several moments between two scrapes, evaluations fall on the scrapes, and the best case is taken:
+`fires` and `drains` are the least possible. With bad luck a whole scrape and a whole evaluation come on top:
+`usual`.
 """
 
 import json
@@ -12,30 +13,27 @@ import math
 import re
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from firedrill import promtool
 from firedrill.errors import CheckFailed
-from firedrill.pace import format_duration, longest_range, parse_duration
+from firedrill.pace import format_duration, parse_duration
 
-from .model import Drill, IdealSeries
+from .ideal import Course, History
+from .model import Drill
+from .needed import Needed, needed_rules
 from .ports import LoadedRule, Timings
 
+__all__ = ["Bound", "History", "lower_bound"]
+
 PHASES = 5  # moments between two scrapes at which the fault is tried; the best case is found within a fifth
+FEW_PHASES = 2  # where windows are long, a fraction of a scrape is a small part
+LONG_SCRAPES = 200
 _STATE = re.compile(r'alertstate="(\w+)"')
 _TIME = re.compile(r"time: (\w+),")
-
-
-@dataclass(frozen=True)
-class History:
-    """What the window holds when the fault comes: requests a second before and during the drill's traffic."""
-
-    background_rate: float
-    traffic_rate: float
-    traffic_seconds: float
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,16 @@ class Bound:
         return max(1, ticks) * self.group_interval - healed_after
 
 
-def lower_bound(drill: Drill, rule: LoadedRule, timings: Timings, history: History) -> Bound:
-    """The bound of `drill` for the rule as it is loaded. Raises CheckFailed when promtool cannot run it."""
-    course = _Course(drill, rule, timings, history)
-    crosses, fires = course.until("pending", "firing")
-    drains = None if fires is None else course.until_quiet(fires)
+def lower_bound(
+    drill: Drill, rule: LoadedRule, timings: Timings, history: History, *, lasted: float | None = None
+) -> Bound:
+    """The bound of `drill` for the rule as it is loaded. Raises CheckFailed when promtool cannot run it.
+
+    `lasted` is how long the fault was set, in seconds; without it, until the earliest firing notice.
+    """
+    trial = _Trial(drill, rule, timings, history)
+    crosses, fires = trial.until("pending", "firing")
+    drains = None if fires is None else trial.until_quiet(lasted or fires + timings.group_wait)
     return Bound(
         scrape=timings.scrape,
         evaluation=rule.evaluation_seconds,
@@ -92,19 +95,21 @@ def lower_bound(drill: Drill, rule: LoadedRule, timings: Timings, history: Histo
     )
 
 
-class _Course:
-    """The ideal series and what promtool says of them; times are seconds from the series' start."""
+class _Trial:
+    """The rule on the ideal series, as promtool sees it; times are seconds from the series' start."""
 
     def __init__(self, drill: Drill, rule: LoadedRule, timings: Timings, history: History) -> None:
         self._drill, self._rule, self._timings = drill, rule, timings
-        self._window = longest_range(rule.expression) / 1000 + 4 * timings.scrape
-        self._history = replace(history, traffic_seconds=min(history.traffic_seconds, self._window))
-        self._shifts = [timings.scrape * phase / PHASES for phase in range(PHASES)]
+        self._needed = needed_rules(rule)
+        self._window = self._needed.longest_range + 4 * timings.scrape
+        self._course = Course(drill.ideal, history.at_most(self._window))
+        count = FEW_PHASES if self._window > LONG_SCRAPES * timings.scrape else PHASES
+        self._shifts = [timings.scrape * phase / count for phase in range(count)]
         self._fault = self._up(self._window + timings.scrape)  # on a scrape; the shifts lie before it
 
     def until(self, *states: str) -> tuple[float | None, ...]:
         """Least seconds from the fault until the alert is in each of `states`, or further."""
-        horizon = self._window + self._rule.for_seconds
+        horizon = self._window + self._rule.for_seconds + self._course.slowest
         runs = [(self._fault - shift, math.inf) for shift in self._shifts]
         seen = self._states(runs, self._fault, horizon)
         return tuple(
@@ -120,19 +125,20 @@ class _Course:
             for state in states
         )
 
-    def until_quiet(self, fires: float) -> float | None:
-        """Least seconds from a heal, right after the firing notice, until the alert fires no more."""
-        heal = self._up(self._fault + fires + self._timings.group_wait)
-        runs = [(self._fault, heal - shift) for shift in self._shifts]
-        seen = self._states(runs, heal, self._window)
-        last = self._moments(heal, self._window)[-1]
+    def until_quiet(self, lasted: float) -> float | None:
+        """Least seconds from a heal, `lasted` seconds after the fault, until the alert fires no more."""
+        heal = self._up(self._fault + lasted)
+        horizon = self._window + self._course.slowest
+        runs = [(heal - lasted - shift, heal - shift) for shift in self._shifts]
+        seen = self._states(runs, heal, horizon)
+        last = self._moments(heal, horizon)[-1]
         quiet = [
             max((at for at in found if found[at] == "firing"), default=heal - self._rule.evaluation_seconds)
             - run[1]
             for run, found in zip(runs, seen, strict=True)
             if found.get(last) != "firing"
         ]
-        return min(quiet) + self._rule.evaluation_seconds if quiet else None
+        return max(0.0, min(quiet) + self._rule.evaluation_seconds) if quiet else None
 
     def _up(self, at: float) -> float:
         """The first scrape at or after `at`; a scrape is where an evaluation is, too."""
@@ -152,48 +158,32 @@ class _Course:
         labels = {"alertname": self._drill.alert, **self._drill.labels}
         selector = ", ".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
         asked = [{"expr": f"ALERTS{{{selector}}}", "eval_time": _text(at)} for at in moments]
+        times = [index * self._timings.scrape for index in range(count)]
         tests = [
             {
                 "interval": _text(self._timings.scrape),
                 "input_series": [
-                    {"series": one.series, "values": self._values(one, fault, heal, count)}
-                    for one in self._drill.ideal
+                    {"series": series, "values": values}
+                    for series, values in self._course.values(times, fault, heal)
                 ],
                 "promql_expr_test": asked,  # each expects nothing, so promtool reports what there is
             }
             for fault, heal in runs
         ]
-        return [_parsed(case.failures) for case in _run(self._rule, tests)]
-
-    def _values(self, series: IdealSeries, fault: float, heal: float, count: int) -> str:
-        """The counter at each scrape: the integral of its rate."""
-        history = self._history
-        began = fault - history.traffic_seconds
-        both = history.background_rate + history.traffic_rate
-        pieces = (
-            (0.0, began, history.background_rate * series.healthy),
-            (began, fault, both * series.healthy),
-            (fault, heal, both * series.faulty),
-            (heal, math.inf, both * series.healthy),
-        )
-        return " ".join(f"{_grown(pieces, index * self._timings.scrape):.6f}" for index in range(count))
+        return [_parsed(case.failures) for case in _run(self._rule, self._needed, tests)]
 
 
 def _reached(state: str, wanted: str) -> bool:
     return state in {"firing", wanted}
 
 
-def _grown(pieces: Sequence[tuple[float, float, float]], at: float) -> float:
-    return sum(rate * (min(at, end) - start) for start, end, rate in pieces if at > start)
-
-
 def _text(seconds: float) -> str:
     return format_duration(round(seconds * 1000))
 
 
-def _run(rule: LoadedRule, tests: Sequence[object]) -> list[promtool.Case]:
+def _run(rule: LoadedRule, needed: Needed, tests: Sequence[object]) -> list[promtool.Case]:
     with tempfile.TemporaryDirectory(prefix="firedrill-bound-") as folder:
-        Path(folder, "alerts.yml").write_text(rule.rule_file, "utf-8")
+        Path(folder, "alerts.yml").write_text(needed.rule_file, "utf-8")
         document = {
             "rule_files": ["alerts.yml"],
             "evaluation_interval": _text(rule.evaluation_seconds),

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -11,23 +12,28 @@ from rich.console import Console
 
 from firedrill.errors import FiredrillError
 
+from .board import board_for
 from .declared import chosen, declared_drills
-from .display import LiveTable, Plain, result_lines
+from .heartbeat import HeartbeatRunner
 from .live import RunningStack, surroundings
-from .model import Drill
+from .model import HEARTBEAT, Drill
 from .ports import Surroundings
-from .report import last_line, last_result, remember, write_report
+from .report import checked, last_line, last_result, remember, spread, write_report
 from .result import Result
+from .roster import Roster
 from .runner import Runner
+from .schedule import SIDE_BY_SIDE, StoppableClock, run_side_by_side
+from .steps import Listener
 
 PROJECT = Path(__file__).resolve().parents[2]
 INTERRUPTED = 130  # what a shell reports after Ctrl-C
+ALL = "all"
 
 
 def main(names: list[str], report: Path | None) -> int:
     """Run the drills of the alerts `names` (or `all`) on the running stack; without names, list them.
 
-    Returns 0 when all passed, 1 when one failed, 130 after Ctrl-C or SIGTERM; the fault is healed and the
+    Returns 0 when all passed, 1 when one failed, 130 after Ctrl-C or SIGTERM; the faults are healed and the
     traffic stopped in every case. Raises NotRunning, UsageError for an unknown name, TopologyError for
     a drills.yml that cannot be used.
     """
@@ -37,11 +43,14 @@ def main(names: list[str], report: Path | None) -> int:
     if not names:
         _list(console, drills, results)
         return 0
-    wanted = drills if names == ["all"] else chosen(drills, names)
+    wanted = drills if names == [ALL] else chosen(drills, names)
+    if report:
+        checked(report)
     from firedrill.stack import current  # noqa: PLC0415 - listing the drills needs no stack
 
     stack: RunningStack = current()
-    return run_all(console, wanted, surroundings(stack), pace=stack.pace, results=results, report=report)
+    reports = [path for path in (report, results / "drills" if names == [ALL] else None) if path]
+    return run_all(console, wanted, surroundings(stack), pace=stack.pace, results=results, reports=reports)
 
 
 def run_all(
@@ -51,32 +60,59 @@ def run_all(
     *,
     pace: str,
     results: Path,
-    report: Path | None,
+    reports: Sequence[Path] = (),
+    width: int = SIDE_BY_SIDE,
 ) -> int:
-    """Run `drills` one after another; see `main`."""
+    """Run `drills`, side by side where they do not disturb each other; see `main`."""
     done: list[Result] = []
+    roster = Roster()
+    board = board_for(console, drills, pace)
+
+    def run(drill: Drill, clock: StoppableClock) -> Result:
+        return _run(drill, replace(around, clock=clock), pace, board.listener(drill), roster)
+
+    def ended(result: Result) -> None:
+        done.append(result)
+        board.ended(result)
+        _remember(console, results, result)
+
+    def cost(drill: Drill) -> float:
+        last = last_result(results, drill)
+        known = last["seconds"] if last and last["passed"] and last["pace"] == pace else None
+        return float(known or drill.deadlines[pace].fire + drill.deadlines[pace].clear)
+
     try:
-        with terminable():
-            for drill in drills:
-                done.append(_run(console, drill, around, pace))
-                _remember(console, results, done[-1])
+        with terminable(), board:
+            run_side_by_side(drills, run, cost=cost, ended=ended, width=width)
     except KeyboardInterrupt:
-        console.print("interrupted; the fault is healed and the traffic stopped", highlight=False)
+        console.print("interrupted; the faults are healed and the traffic stopped", highlight=False)
         return INTERRUPTED
     finally:
-        if report and done:
-            for path in write_report(report, done):
-                console.print(f"report: {path}", highlight=False, soft_wrap=True)
+        _sum_up(console, done, reports)
     return 0 if all(result.passed for result in done) else 1
 
 
-def _run(console: Console, drill: Drill, around: Surroundings, pace: str) -> Result:
-    shown = LiveTable if console.is_terminal else Plain
-    with shown(console, drill, pace) as listener:
-        result = Runner(drill, around, pace=pace, listener=listener).run()
-    for line in result_lines(result):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    return result
+def _run(drill: Drill, around: Surroundings, pace: str, listener: Listener, roster: Roster) -> Result:
+    if drill.kind == HEARTBEAT:
+        return HeartbeatRunner(drill, around, pace=pace, listener=listener, roster=roster).run()
+    return Runner(drill, around, pace=pace, listener=listener, roster=roster).run()
+
+
+def _sum_up(console: Console, done: Sequence[Result], reports: Sequence[Path]) -> None:
+    """How many passed, how near the bounds, what failed, and where it is written."""
+    if len(done) > 1:
+        passed = sum(one.passed for one in done)
+        console.print(f"{passed} of {len(done)} drills passed", highlight=False)
+        for name in ("notified", "cleared"):
+            if found := spread(done, name):
+                text = f"{name}: median ratio {found['median']:.2f}, worst {found['worst']:.2f}"
+                console.print(text, highlight=False)
+        for one in done:
+            if not one.passed:
+                console.print(f"{one.line()}\n{one.failure}", highlight=False, markup=False, soft_wrap=True)
+    for report in reports if done else ():
+        for path in write_report(report, done):
+            console.print(f"report: {path}", highlight=False, soft_wrap=True)
 
 
 def _remember(console: Console, folder: Path, result: Result) -> None:
@@ -92,7 +128,7 @@ def _list(console: Console, drills: Sequence[Drill], results: Path) -> None:
     for drill in drills:
         line = f"{drill.alert:<{width}}  {drill.slice:<10}  {last_line(last_result(results, drill))}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    console.print("run one: make drill NAME=<alert>; all: make drill NAME=all", highlight=False)
+    console.print("run one: make drill NAME=<alert>; all: make drills", highlight=False)
 
 
 @contextmanager

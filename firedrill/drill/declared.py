@@ -9,9 +9,29 @@ import yaml
 from firedrill.errors import TopologyError, UsageError
 from firedrill.pace import PACES, PromqlError, pace_expression, seconds
 
-from .model import Deadlines, Drill, Fault, IdealSeries, Notice, Signal, TrafficPlan
+from .model import (
+    ALERT,
+    EVERYTHING,
+    HEARTBEAT,
+    AnyFault,
+    Deadlines,
+    Drill,
+    Fault,
+    Ideal,
+    IdealLevel,
+    IdealSeries,
+    Notice,
+    ProcessFault,
+    Signal,
+    TrafficPlan,
+)
 
-_KEYS = {"alert", "fault", "traffic", "signal", "ideal", "deadlines", "notifies", "also_expected"}
+_KEYS = {
+    "alert", "kind", "fault", "traffic", "signal", "ideal", "deadlines", "notifies", "also_expected",
+    "disturbs",
+}  # fmt: skip
+_OF_ALERTS = {"traffic", "signal", "ideal", "notifies"}  # a heartbeat has none of them
+_WAITS = {"faulty_after", "healed_after"}
 
 
 def drill_files(project: Path) -> list[Path]:
@@ -63,11 +83,13 @@ def read_drills(file: Path) -> list[Drill]:
 
 
 def rule_labels(alerts_file: Path) -> dict[str, dict[str, str]]:
-    """Alert names of a rule file with their static labels."""
-    document = _yaml(alerts_file)
+    """Alert names of a slice's rules, written and generated, with their static labels."""
+    files = [alerts_file, alerts_file.with_name("slo_rules.yml")]
     return {
         rule["alert"]: {k: str(v) for k, v in rule.get("labels", {}).items() if "{{" not in str(v)}
-        for group in document["groups"]
+        for file in files
+        if file == alerts_file or file.exists()
+        for group in _yaml(file)["groups"]
         for rule in group["rules"]
         if "alert" in rule
     }
@@ -76,26 +98,63 @@ def rule_labels(alerts_file: Path) -> dict[str, dict[str, str]]:
 def _drill(file: Path, entry: Mapping[str, Any], labels: Mapping[str, Mapping[str, str]]) -> Drill:
     if unknown := set(entry) - _KEYS:
         raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
-    alert = str(entry["alert"])
+    alert, kind = str(entry["alert"]), str(entry.get("kind", ALERT))
     if alert not in labels:
-        raise ValueError("no rule in alerts.yml has that name")
-    traffic, signal = _mapping(entry, "traffic"), _mapping(entry, "signal")
-    for query in (traffic["arrives"], signal["query"]):
-        _paced(query)
+        raise ValueError("no rule of the slice has that name")
+    if kind not in {ALERT, HEARTBEAT}:
+        raise ValueError(f"unknown kind {kind}")
+    if kind == HEARTBEAT and (wrong := _OF_ALERTS & set(entry)):
+        raise ValueError(f"a heartbeat has no {', '.join(sorted(wrong))}")
+    of_alert = kind == ALERT
+    traffic = _traffic(entry) if "traffic" in entry else None
     return Drill(
         alert=alert,
         file=file,
         labels=labels[alert],
-        fault=Fault(**{"parameters": {}, **_mapping(entry, "fault")}),
-        traffic=TrafficPlan(**{**traffic, "rate": float(traffic["rate"])}),
-        signal=Signal(**{**signal, "above": float(signal["above"])}),
-        ideal=tuple(
-            IdealSeries(one["series"], float(one["healthy"]), float(one["faulty"])) for one in entry["ideal"]
-        ),
+        fault=_fault(_mapping(entry, "fault")),
+        traffic=traffic,
+        signal=_signal(_mapping(entry, "signal")) if of_alert else None,
+        ideal=tuple(_ideal(one) for one in entry["ideal"]) if of_alert else (),
         deadlines={pace: _deadlines(entry["deadlines"][pace]) for pace in PACES},
-        notices=tuple(Notice(**one) for one in entry["notifies"]),
-        also_expected=frozenset(entry.get("also_expected", ())),
+        notices=tuple(Notice(**one) for one in entry["notifies"]) if of_alert else (),
+        also_expected=_names(entry, "also_expected", ()),
+        disturbs=_names(entry, "disturbs", (EVERYTHING,)),
+        kind=kind,
     )
+
+
+def _fault(entry: dict[str, Any]) -> AnyFault:
+    return ProcessFault(**entry) if "process" in entry else Fault(**{"parameters": {}, **entry})
+
+
+def _traffic(entry: Mapping[str, Any]) -> TrafficPlan:
+    found = _mapping(entry, "traffic")
+    _paced(found["arrives"])
+    return TrafficPlan(**{**found, "rate": float(found["rate"])})
+
+
+def _signal(entry: dict[str, Any]) -> Signal:
+    limits: dict[str, Any] = {key: float(entry[key]) for key in ("above", "below") if key in entry}
+    if len(limits) != 1:
+        raise ValueError("a signal has one limit, above or below")
+    _paced(entry["query"])
+    return Signal(**{**entry, **limits})
+
+
+def _ideal(entry: Mapping[str, Any]) -> Ideal:
+    series = str(entry["series"])
+    numbers: dict[str, float] = {}
+    for key, value in entry.items():
+        if key != "series":
+            numbers[key] = seconds(str(value)) if key in _WAITS else float(value)
+    return IdealLevel(series, **numbers) if "before" in entry else IdealSeries(series, **numbers)
+
+
+def _names(entry: Mapping[str, Any], key: str, default: tuple[str, ...]) -> frozenset[str]:
+    found = entry.get(key, default)
+    if isinstance(found, str):
+        found = [found]
+    return frozenset(str(one) for one in found)
 
 
 def _mapping(entry: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -8,15 +8,15 @@ from rich.live import Live
 from rich.table import Table
 
 from .bound import Bound
-from .model import Drill
-from .result import STEPS, Result, Step
+from .model import HEARTBEAT, Drill
+from .result import HEARTBEAT_STEPS, STEPS, Step
 
 
 class Plain:
     """One line for each step."""
 
-    def __init__(self, console: Console, drill: Drill, pace: str) -> None:
-        self._console = console
+    def __init__(self, console: Console, drill: Drill, pace: str, *, prefix: str = "") -> None:
+        self._console, self._prefix = console, prefix
         self._say(f"drill {drill.alert} ({drill.slice}), {pace} pace")
 
     def __enter__(self) -> "Plain":
@@ -45,7 +45,7 @@ class Plain:
             self._say(f"  {line}")
 
     def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(self._prefix + text, highlight=False, markup=False, soft_wrap=True)
 
 
 class LiveTable:
@@ -57,6 +57,7 @@ class LiveTable:
         self._lines: list[str] = []
         self._current, self._began = "", time.monotonic()
         self._deadline: float | None = None
+        self._kind = drill.kind
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
 
     def __enter__(self) -> "LiveTable":
@@ -91,7 +92,7 @@ class LiveTable:
         )
         for heading in ("step", "measured", "at the least", "deadline", ""):
             table.add_column(heading, justify="left" if heading in {"step", ""} else "right")
-        for name in STEPS:
+        for name in HEARTBEAT_STEPS if self._kind == HEARTBEAT else STEPS:
             table.add_row(*self._row(name))
         return table
 
@@ -126,8 +127,3 @@ def bound_lines(bound: Bound) -> list[str]:
         f"to clear {soon:g} s: {bound.drains:.1f} until the window has drained, told at a group_interval"
         + (f"; up to {late:g} s with one scrape and one evaluation" if late > soon else ""),
     ]
-
-
-def result_lines(result: Result) -> list[str]:
-    """What stands at the end."""
-    return [result.line()] if result.passed else [result.line(), result.failure]

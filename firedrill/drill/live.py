@@ -4,24 +4,30 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 import yaml
 
-from firedrill.clients import Backend, Prometheus, Refused, Unreachable, open_http
-from firedrill.errors import CheckFailed, EnvironmentProblem
+from firedrill.clients import Backend, Prometheus, open_http
+from firedrill.errors import CheckFailed
 from firedrill.pace import format_duration, seconds
 
-from .model import Drill, Fault
-from .ports import ActiveAlert, LoadedRule, Message, Surroundings
+from .breaking import Breakable, LiveFaults
+from .evidence import LiveEvidence
+from .model import Drill
+from .ports import ActiveAlert, LoadedRule, Message, Pulse, Surroundings
 from .traffic import LiveTraffic
 
 _ROUTE_DEFAULTS = {"group_wait": "30s", "group_interval": "5m"}  # Alertmanager's own
 
 
-class RunningStack(Protocol):
+_BACKENDS = ("prometheus", "loki", "jaeger", "tempo")
+
+
+class RunningStack(Breakable, Protocol):
     """The part of firedrill.stack.Stack that drills use."""
 
     @property
@@ -31,13 +37,13 @@ class RunningStack(Protocol):
     @property
     def root(self) -> Path: ...
     @property
-    def settings(self) -> Mapping[str, str]: ...
-    def url(self, service: str, container_port: int | None = None) -> str: ...
+    def started(self) -> frozenset[str]: ...
 
 
 def surroundings(stack: RunningStack, http: httpx.Client | None = None) -> Surroundings:
     """Everything that a drill needs, of the running stack. Raises EnvironmentProblem without FAULTS_TOKEN."""
     client = http or open_http()
+    backends = {name: stack.url(name) for name in _BACKENDS if name in stack.started}
     return Surroundings(
         metrics=LiveMetrics(stack.url("prometheus"), http=client),
         notifier=LiveNotifier(stack.url("alertmanager"), http=client),
@@ -45,6 +51,8 @@ def surroundings(stack: RunningStack, http: httpx.Client | None = None) -> Surro
         faults=LiveFaults(stack, http=client),
         traffic=LiveTraffic(stack.url),
         clock=WallClock(),
+        heartbeat=LiveHeartbeat(stack.url("inbox"), http=client),
+        evidence=LiveEvidence(backends, pace=stack.pace, http=client),
     )
 
 
@@ -81,16 +89,46 @@ class LiveMetrics:
         return self._prometheus.query(promql).total()
 
     def rule(self, drill: Drill) -> LoadedRule:
-        """The loaded rule of the drill's alert. Raises CheckFailed when there is none."""
+        """The loaded rule of the drill's alert, with all rules of its slice. Raises CheckFailed."""
+        groups, group, rule = self._find(drill)
+        folder = Path(group["file"]).parent
+        siblings = [one for one in groups if Path(one["file"]).parent == folder]
+        text = yaml.safe_dump({"groups": [_group(one) for one in siblings]}, width=10_000)
+        return LoadedRule(rule["query"], float(rule["duration"]), float(group["interval"]), text)
+
+    def evaluated_at(self, drill: Drill) -> float:
+        """Unix seconds of the last evaluation of the drill's rule."""
+        return _unix(self._find(drill)[2]["lastEvaluation"])
+
+    def resend_seconds(self) -> float:
+        """For how long Prometheus does not repeat an alert to Alertmanager."""
+        flags = self._prometheus.get("/api/v1/status/flags")["data"]
+        return seconds(str(flags["rules.alert.resend-delay"]))
+
+    def course(self, selector: str, *, end: float, step: float, count: int) -> Sequence[float]:
+        """As Metrics.course."""
+        found = self._prometheus.query_range(
+            f"sum({selector})", start=end - step * (count - 1), end=end, step=step
+        )
+        points = list(found.series[0].points) if found.series else []
+        if not points or end - points[-1][0] > step / 2:
+            return ()
+        values = [points[-1][1]]
+        for later, earlier in pairwise(reversed(points)):
+            if later[0] - earlier[0] > 1.5 * step:
+                break
+            values.append(earlier[1])
+        return values[::-1]
+
+    def _find(self, drill: Drill) -> tuple[Any, Any, Any]:
+        """All groups, the drill's group and its rule."""
         groups = self._prometheus.get("/api/v1/rules")["data"]["groups"]
         for group in groups:
             for rule in group["rules"]:
                 labels = rule.get("labels") or {}
                 same = all(labels.get(name) == value for name, value in drill.labels.items())
                 if rule["type"] == "alerting" and rule["name"] == drill.alert and same:
-                    siblings = [one for one in groups if one["file"] == group["file"]]
-                    text = yaml.safe_dump({"groups": [_group(one) for one in siblings]}, width=10_000)
-                    return LoadedRule(rule["query"], float(rule["duration"]), float(group["interval"]), text)
+                    return groups, group, rule
         raise CheckFailed(
             f"Prometheus has no rule {drill.alert} with the labels of {drill.slice}'s alerts.yml",
             "it runs other rules than those of this checkout",
@@ -106,7 +144,7 @@ class LiveMetrics:
 def _group(group: Mapping[str, Any]) -> dict[str, object]:
     """A loaded group as one of a rule file."""
     return {
-        "name": group["name"],
+        "name": f"{Path(group['file']).stem} {group['name']}",
         "interval": _duration(group["interval"]),
         "rules": [_rule(rule) for rule in group["rules"]],
     }
@@ -185,41 +223,19 @@ class LiveInbox(Backend):
         ]
 
 
-class LiveFaults:
-    """PUT and DELETE on the /faults routes of the services."""
+class LiveHeartbeat(Backend):
+    """The inbox's ear for the Watchdog."""
 
-    def __init__(self, stack: RunningStack, *, http: httpx.Client) -> None:
-        self._stack, self._http = stack, http
-        token = stack.settings.get("FAULTS_TOKEN", "")
-        if not token:
-            raise EnvironmentProblem(
-                "drills cannot inject faults", "FAULTS_TOKEN is empty", "firedrill up makes one in .env"
-            )
-        self._headers = {"Authorization": f"Bearer {token}"}
+    def __init__(self, base_url: str, *, http: httpx.Client) -> None:
+        super().__init__("the inbox", base_url, http=http)
 
-    def set(self, fault: Fault, *, ttl_seconds: int) -> None:
-        """Set the fault; it ends by itself after `ttl_seconds`."""
-        self._send("PUT", fault, {"parameters": dict(fault.parameters), "ttl_seconds": ttl_seconds})
-
-    def clear(self, fault: Fault) -> None:
-        """Heal. No error when it is not set."""
-        self._send("DELETE", fault, None)
-
-    def _send(self, method: str, fault: Fault, body: object) -> None:
-        url = f"{self._stack.url(fault.service)}/faults/{fault.name}"
-        try:
-            answer = self._http.request(method, url, json=body, headers=self._headers)
-        except httpx.HTTPError as error:
-            why = f"{method} {url}: {error or type(error).__name__}"
-            raise Unreachable(
-                f"{fault.service} does not take its fault", why, "see `firedrill status`"
-            ) from error
-        if not answer.is_success:
-            raise Refused(
-                f"{fault.service} refused the fault {fault.name}",
-                f"{method} {url}: HTTP {answer.status_code} {answer.text[:300]}",
-                "compare FAULTS_ENABLED and FAULTS_TOKEN in .env with the running stack; firedrill up again",
-            )
+    def pulse(self) -> Pulse:
+        """How it is now."""
+        found = self.get("/api/heartbeat")
+        last = found["last_at"]
+        return Pulse(
+            bool(found["alive"]), None if last is None else float(last), float(found["limit_seconds"])
+        )
 
 
 def _unix(text: str) -> float:

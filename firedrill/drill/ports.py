@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .model import Drill, Fault
+from .model import AnyFault, Drill
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,18 @@ class Metrics(Protocol):
     def scrape_seconds(self) -> float:
         """Seconds between two scrapes."""
 
+    def course(self, selector: str, *, end: float, step: float, count: int) -> Sequence[float]:
+        """The sum of a selector's series at up to `count` moments, `step` seconds apart, the last at `end`.
+
+        Shorter where there is no sample from some moment backwards.
+        """
+
+    def evaluated_at(self, drill: Drill) -> float:
+        """Unix seconds of the last evaluation of the drill's rule."""
+
+    def resend_seconds(self) -> float:
+        """For how long Prometheus does not repeat an alert to Alertmanager."""
+
 
 class Notifier(Protocol):
     """Alertmanager's timings."""
@@ -80,13 +92,39 @@ class Inbox(Protocol):
         """What came after `since` (unix seconds)."""
 
 
-class FaultSwitch(Protocol):
-    """The fault routes of the services."""
+@dataclass(frozen=True)
+class Pulse:
+    """The heartbeat as the inbox has it: times in unix seconds, `limit` in seconds."""
 
-    def set(self, fault: Fault, *, ttl_seconds: int) -> None:
+    alive: bool
+    last_at: float | None
+    limit: float
+
+
+class Heartbeat(Protocol):
+    """What hears the Watchdog."""
+
+    def pulse(self) -> Pulse:
+        """How it is now."""
+
+
+class Evidence(Protocol):
+    """The backends that a runbook's queries go to."""
+
+    def found(self, kind: str, query: str, *, since: float, until: float) -> int | None:
+        """How many series, lines or traces a query gives; None where its backend does not run.
+
+        `query` is at production pace; lines and traces are those between two unix seconds.
+        """
+
+
+class FaultSwitch(Protocol):
+    """The fault routes of the services, and the processes."""
+
+    def set(self, fault: AnyFault, *, ttl_seconds: int) -> None:
         """Set the fault; it ends by itself after `ttl_seconds`."""
 
-    def clear(self, fault: Fault) -> None:
+    def clear(self, fault: AnyFault) -> None:
         """Heal. No error when it is not set."""
 
 
@@ -127,3 +165,5 @@ class Surroundings:
     faults: FaultSwitch
     traffic: Traffic
     clock: Clock
+    heartbeat: Heartbeat
+    evidence: Evidence

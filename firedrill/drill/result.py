@@ -8,7 +8,11 @@ from firedrill.errors import CheckFailed
 
 from .bound import Bound
 
-STEPS = ("calm", "traffic", "fault", "signal", "pending", "firing", "notified", "heal", "resolved", "cleared")
+STEPS = (
+    "calm", "traffic", "fault", "signal", "pending", "firing", "notified", "runbook", "heal", "resolved",
+    "cleared",
+)  # fmt: skip
+HEARTBEAT_STEPS = ("calm", "fault", "notified", "runbook", "heal", "cleared")
 
 
 class StepFailed(CheckFailed):

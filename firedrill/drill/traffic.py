@@ -29,7 +29,7 @@ class LiveTraffic:
             "--target",
             target,
             "--url",
-            self._url_of(target),
+            self._url_of(target.partition("-")[0]),  # a stream is named after its service
         ]
         return TrafficProcess(
             [*command, "--rate", f"{rate:g}", "--seconds", f"{seconds:g}"],

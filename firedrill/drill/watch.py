@@ -14,14 +14,23 @@ def is_own(drill: Drill, alert: ActiveAlert) -> bool:
     return alert.name == drill.alert and all(alert.labels.get(k) == v for k, v in drill.labels.items())
 
 
-def strangers(drill: Drill, active: Iterable[ActiveAlert], *, states: frozenset[str]) -> list[str]:
-    """Alerts in one of `states` that the drill does not expect; heartbeats (severity none) do not count."""
+def strangers(
+    drill: Drill,
+    active: Iterable[ActiveAlert],
+    *,
+    states: frozenset[str],
+    elsewhere: frozenset[str] = frozenset(),
+) -> list[str]:
+    """Alerts in one of `states` that neither the drill expects nor anybody `elsewhere`.
+
+    Heartbeats (severity none) do not count.
+    """
     return [
         f"{alert.name} ({alert.labels.get('system', 'no system')}, {alert.state})"
         for alert in active
         if alert.state in states
         and not is_own(drill, alert)
-        and alert.name not in drill.also_expected
+        and alert.name not in drill.also_expected | elsewhere
         and alert.labels.get("severity") != "none"
     ]
 

@@ -10,11 +10,8 @@ import yaml
 from firedrill import promtool
 from firedrill.binaries import locate
 from firedrill.drill import floors
-from firedrill.drill.bound import History, lower_bound
 from firedrill.drill.declared import declared_drills
-from firedrill.drill.model import Drill
-from firedrill.drill.ports import LoadedRule, Timings
-from firedrill.pace import PACES, comparisons, pace_duration, pace_expression, pace_file, seconds
+from firedrill.pace import PACES, comparisons
 from firedrill.pace.check import PROJECT, materialise, rule_files
 from firedrill.pace.promql import tokenize
 
@@ -43,8 +40,6 @@ def _alerts() -> list[tuple[Path, Rule]]:
 def _name(value: object) -> str:
     if isinstance(value, Path):
         return value.name
-    if isinstance(value, Drill):
-        return value.alert
     return str(value["alert"]) if isinstance(value, dict) else str(value)
 
 
@@ -56,7 +51,6 @@ needs_amtool = pytest.mark.skipif(
 )
 every_alert = pytest.mark.parametrize(("folder", "rule"), _alerts(), ids=_name)
 every_slice = pytest.mark.parametrize("folder", _slices(), ids=_name)
-every_drill = pytest.mark.parametrize("drill", declared_drills(PROJECT), ids=_name)
 
 
 @every_alert
@@ -132,92 +126,6 @@ def test_rules_and_configs_are_valid_at_both_paces(pace: str, tmp_path: Path) ->
     """With every lint of promtool fatal."""
     for _, check in materialise(PROJECT, tmp_path, pace):
         check()
-
-
-def _loaded(drill: Drill, pace: str) -> LoadedRule:
-    """The drill's rule as Prometheus loads it at `pace`."""
-    path = drill.file.with_name("alerts.yml")
-    text = pace_file(path, path.read_text("utf-8"), pace)
-    rules = (rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"])
-    rule = next(rule for rule in rules if rule.get("alert") == drill.alert)
-    return LoadedRule(rule["expr"], seconds(rule.get("for", "0")), 1.5 if pace == "demo" else 15.0, text)
-
-
-@needs_promtool
-@every_drill
-@pytest.mark.parametrize("pace", PACES)
-def test_a_drills_fault_carries_its_rule_and_the_deadlines_leave_room(drill: Drill, pace: str) -> None:
-    """The rule fires and clears on the ideal series in time, without background traffic and with bad luck."""
-    rule = _loaded(drill, pace)
-    wait, interval = (seconds(pace_duration(text, pace)) for text in ("10s", "5m"))
-    timings = Timings(rule.evaluation_seconds, wait, interval)
-    found = lower_bound(drill, rule, timings, History(0.0, drill.traffic.rate, 4 * rule.evaluation_seconds))
-    deadlines = drill.deadlines[pace]
-    late = found.cleared(late=timings.scrape + rule.evaluation_seconds)
-    assert found.usual is not None
-    assert late is not None
-    assert found.usual < deadlines.fire < 3 * found.usual
-    assert (
-        late + interval < deadlines.clear
-    )  # one group_interval more, when the window drains just after a tick
-
-
-@needs_promtool
-@every_drill
-@pytest.mark.parametrize("pace", PACES)
-def test_without_the_fault_the_rule_stays_quiet_under_the_drills_traffic(drill: Drill, pace: str) -> None:
-    """The traffic alone fires nothing: the ideal series stay healthy."""
-    ideal = tuple(type(one)(one.series, one.healthy, one.healthy) for one in drill.ideal)
-    quiet = Drill(**{**drill.__dict__, "ideal": ideal})
-    rule = _loaded(drill, pace)
-    timings = Timings(rule.evaluation_seconds, 1.0, 30.0)
-    found = lower_bound(quiet, rule, timings, History(1.0, drill.traffic.rate, 4 * rule.evaluation_seconds))
-    assert (found.crosses, found.fires) == (None, None)
-
-
-@needs_promtool
-@every_drill
-@pytest.mark.parametrize("pace", PACES)
-def test_a_rule_ten_times_too_lax_fails_its_drill(drill: Drill, pace: str) -> None:
-    """The fault lies below ten times the threshold, so that a drill proves the threshold too."""
-    rule = _loaded(drill, pace)
-    first = comparisons(rule.expression)[0]
-    lax = f"{float(first.right) * 10:g}"
-    text = rule.rule_file.replace(f"> {first.right}", f"> {lax}", 1)
-    assert text != rule.rule_file
-    changed = LoadedRule(rule.expression, rule.for_seconds, rule.evaluation_seconds, text)
-    timings = Timings(rule.evaluation_seconds, 1.0, 30.0)
-    found = lower_bound(
-        drill, changed, timings, History(1.0, drill.traffic.rate, 4 * rule.evaluation_seconds)
-    )
-    assert found.crosses is None
-
-
-@needs_promtool
-@every_drill
-def test_a_drills_queries_are_valid_at_both_paces(drill: Drill, tmp_path: Path) -> None:
-    """As Prometheus itself reads them."""
-    queries = [
-        pace_expression(q, pace) for q in (drill.signal.query, drill.traffic.arrives) for pace in PACES
-    ]
-    rules = [{"record": f"r{number}", "expr": query} for number, query in enumerate(queries)]
-    file = tmp_path / "queries.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "drill", "rules": rules}]}))
-    promtool.check_rules([file])
-
-
-@needs_amtool
-@every_drill
-@pytest.mark.parametrize("pace", PACES)
-def test_alertmanager_routes_an_alert_to_where_its_drill_looks(
-    drill: Drill, pace: str, tmp_path: Path
-) -> None:
-    """amtool walks the tree with the rule's labels."""
-    materialise(PROJECT, tmp_path, pace)
-    found = promtool.receivers(
-        tmp_path / "alertmanager/alertmanager.yml", {"alertname": drill.alert, **drill.labels}
-    )
-    assert set(found) == {notice.receiver for notice in drill.notices}
 
 
 @needs_amtool

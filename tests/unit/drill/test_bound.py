@@ -24,7 +24,7 @@ DRILL = Drill(
     labels={"system": "s"},
     fault=Fault("x", "slow", {}),
     traffic=TrafficPlan("x", 10.0, "x"),
-    signal=Signal("x", 0.0, "x"),
+    signal=Signal("x", "x", above=0.0),
     ideal=(IdealSeries('bad_total{engine="a"}', 0, 1), IdealSeries('all_total{path="/"}', 1, 1)),
     deadlines={"demo": Deadlines(45, 75)},
     notices=(),

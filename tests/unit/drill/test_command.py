@@ -6,6 +6,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
@@ -95,7 +96,7 @@ def test_a_live_table_for_a_terminal() -> None:
 
 def test_a_report_is_written_as_json_and_as_markdown(tmp_path: Path) -> None:
     """For programs and for people, failures included."""
-    json_file, markdown = write_report(tmp_path / "deep" / "drills.json", [PASSED, FAILED])
+    json_file, junit, markdown = write_report(tmp_path / "deep" / "drills", [PASSED, FAILED])
     found = json.loads(json_file.read_text())
     assert found["passed"] is False
     assert found["drills"][0]["bound"]["notified"] == 25.0
@@ -103,6 +104,11 @@ def test_a_report_is_written_as_json_and_as_markdown(tmp_path: Path) -> None:
     text = markdown.read_text()
     assert "| notified | fault | 27.5 s | 25.0 s | 50.0 s |  |" in text
     assert "step 'pending': too slow" in text
+    assert "| judgment/A | 27.5 s | 25.0 s | 1.10 | 45.0 s | 30.0 s | 1.50 | 90 s | passed |" in text
+    assert "notified: median ratio 1.10, worst 1.10." in text
+    suite = ElementTree.parse(junit).getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert "too slow" in (suite.findtext("testcase/failure") or "")
 
 
 def test_a_report_that_cannot_be_written_says_so(tmp_path: Path) -> None:

@@ -66,14 +66,20 @@ def test_drills_are_found_by_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"alert": "B"}, "no rule in alerts.yml has that name"),
+        ({"alert": "B"}, "no rule of the slice has that name"),
         ({"fault": None}, "fault"),
         ({"speed": 1}, "unknown key speed"),
         ({"deadlines": {"demo": {"fire": "45s", "clear": "75s"}}}, "it lacks production"),
         ({"deadlines": {"demo": {"fire": "45", "clear": "75s"}}}, "not a Prometheus duration"),
         ({"traffic": {"target": "x", "rate": "fast", "arrives": "x"}}, "fast"),
         ({"traffic": {"target": "x", "rate": 1, "arrives": "rate(x[5])"}}, "has no demo pace"),
-        ({"signal": {"query": "x", "above": 0, "means": "z", "below": 1}}, "below"),
+        ({"signal": {"query": "x", "above": 0, "means": "z", "below": 1}}, "one limit"),
+        ({"signal": {"query": "x", "above": 0, "means": "z", "over": 1}}, "over"),
+        ({"fault": {"process": "x", "service": "y"}}, "service"),
+        ({"kind": "pulse"}, "unknown kind pulse"),
+        ({"kind": "heartbeat"}, "a heartbeat has no ideal, notifies, signal, traffic"),
+        ({"ideal": [{"series": "z", "healthy": 0, "broken": 1}]}, "broken"),
+        ({"ideal": [{"series": "z", "before": 0, "faulty": 1}]}, "healed"),
         ({"notifies": [{"receiver": "inbox"}]}, "kind"),
     ],
 )

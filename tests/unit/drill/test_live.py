@@ -26,7 +26,7 @@ DRILL = Drill(
     labels=LABELS,
     fault=Fault("judgment", "execution_error", {"rate": 0.05}),
     traffic=TrafficPlan("judgment", 1.0, "x"),
-    signal=Signal("x", 0.0, "x"),
+    signal=Signal("x", "x", above=0.0),
     ideal=(),
     deadlines={"demo": Deadlines(1, 1)},
     notices=(),
@@ -48,8 +48,8 @@ ANSWERS: dict[str, object] = {
     "/prometheus/api/v1/rules": {
         "data": {
             "groups": [
-                {"name": "other", "file": "b.yml", "interval": 1.5, "rules": [OTHER]},
-                {"name": "own", "file": "a.yml", "interval": 1.5, "rules": [RECORD, RULE]},
+                {"name": "other", "file": "kerp/alerts.yml", "interval": 1.5, "rules": [OTHER]},
+                {"name": "own", "file": "judgment/alerts.yml", "interval": 1.5, "rules": [RECORD, RULE]},
             ]
         }
     },
@@ -102,6 +102,7 @@ class Stack:
     """A stack whose services are paths of one address."""
 
     runtime, pace, root = "local", "demo", Path()
+    started = frozenset({"prometheus", "loki", "jaeger"})
 
     def __init__(self, token: str = "secret") -> None:
         self.settings: Mapping[str, str] = {"FAULTS_TOKEN": token}
@@ -124,7 +125,7 @@ def around(asked: list[httpx.Request] | None = None, *, status: int = 200) -> Su
 
 
 def test_the_loaded_rule_is_the_one_with_the_slices_labels() -> None:
-    """With its file's groups as a rule file that promtool can run; without the namesake of another file."""
+    """With its slice's groups as a rule file that promtool can run; without the namesake of another slice."""
     rule = around().metrics.rule(DRILL)
     assert (rule.expression, rule.for_seconds, rule.evaluation_seconds) == ("x > 1", 18.0, 1.5)
     [group] = yaml.safe_load(rule.rule_file)["groups"]

@@ -9,7 +9,7 @@ import pytest
 from firedrill.clients import Refused, Unreachable
 from firedrill.drill.bound import Bound, History
 from firedrill.drill.model import Deadlines, Drill, Fault, IdealSeries, Notice, Signal, TrafficPlan
-from firedrill.drill.ports import ActiveAlert, LoadedRule, Message, Surroundings, Timings
+from firedrill.drill.ports import ActiveAlert, LoadedRule, Message, Pulse, Surroundings, Timings
 from firedrill.drill.result import STEPS, Result, Step
 from firedrill.drill.runner import Runner
 from firedrill.errors import CheckFailed
@@ -21,12 +21,12 @@ DRILL = Drill(
     labels=LABELS,
     fault=Fault("judgment", "execution_error", {"rate": 0.05}),
     traffic=TrafficPlan("judgment", 10.0, "arrives[1m]"),
-    signal=Signal("errors[1m]", 0.01, "share of errors"),
+    signal=Signal("errors[1m]", "share of errors", above=0.01),
     ideal=(IdealSeries("x", 0, 1),),
     deadlines={"demo": Deadlines(45, 75), "production": Deadlines(420, 660)},
     notices=(Notice("inbox", "slack", "alerts"), Notice("inbox", "webhook")),
 )
-RULE = LoadedRule("sum(errors[30s]) > 0.01", 18.0, 1.5, "")
+RULE = LoadedRule("sum(errors[30s]) > 0.01", 18.0, 1.5, "groups: []")
 OTHER = ActiveAlert("TargetDown", {"alertname": "TargetDown", "system": "platform"}, "firing", 0.0)
 SLACK = Message("slack", "inbox", "alerts", 0.0, "firing", DRILL.alert, LABELS, "")
 WEBHOOK = replace(SLACK, kind="webhook", channel="inbox")
@@ -50,6 +50,9 @@ class World:
     set_error: Exception | None = None
     clear_errors: list[Exception] = field(default_factory=list)
     traffic_ends: float | None = None
+    evidence: Mapping[str, int | None] = field(
+        default_factory=lambda: {"promql": 1, "logql": 3, "traces": 1, "traceql": None}
+    )
     interrupt_at: float | None = None
     fault_at: float | None = None
     healed_at: float | None = None
@@ -87,6 +90,26 @@ class World:
 
     def scrape_seconds(self) -> float:
         return 1.5
+
+    def course(self, selector: str, *, end: float, step: float, count: int) -> Sequence[float]:
+        assert (selector, step) == ("x", 1.5)
+        return [0.0] * count
+
+    def evaluated_at(self, drill: Drill) -> float:
+        raise NotImplementedError  # of heartbeats
+
+    def resend_seconds(self) -> float:
+        raise NotImplementedError  # of heartbeats
+
+    # Heartbeat
+    def pulse(self) -> Pulse:
+        raise NotImplementedError
+
+    # Evidence
+    def found(self, kind: str, query: str, *, since: float, until: float) -> int | None:
+        assert self.fault_at is not None
+        assert since < self.fault_at <= until
+        return self.evidence[kind]
 
     # Notifier
     def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
@@ -140,6 +163,44 @@ class World:
         return "firing" if self.time >= self.fault_at + self.crosses + RULE.for_seconds else "pending"
 
 
+RUNBOOK = """# TooManyErrors
+
+## Diagnosis
+
+```promql
+up
+```
+
+1. Lines:
+
+   ```logql
+   {service="judgment"}
+   ```
+
+```traces
+service=judgment
+```
+
+```traceql
+{ }
+```
+
+```sh
+echo not asked
+```
+"""
+
+
+@pytest.fixture(autouse=True)
+def runbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The drill's runbook, in a project of its own."""
+    file = tmp_path / "services/judgment/runbooks/TooManyErrors.md"
+    file.parent.mkdir(parents=True)
+    file.write_text(RUNBOOK, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return file
+
+
 class Told:
     """Remembers what the drill said."""
 
@@ -161,7 +222,9 @@ class Told:
         self.bounds.append(bound)
 
 
-def bound_of(drill: Drill, rule: LoadedRule, timings: Timings, history: History) -> Bound:
+def bound_of(
+    drill: Drill, rule: LoadedRule, timings: Timings, history: History, *, lasted: float | None = None
+) -> Bound:
     """A lower bound without promtool: it crosses after 5 seconds and drains in 20."""
     assert (timings, history.background_rate, history.traffic_rate) == (Timings(1.5, 1.0, 30.0), 1.0, 10.0)
     return Bound(timings.scrape, 1.5, rule.for_seconds, 1.0, 30.0, crosses=5.0, fires=23.0, drains=20.0)
@@ -169,7 +232,7 @@ def bound_of(drill: Drill, rule: LoadedRule, timings: Timings, history: History)
 
 def run(world: World, drill: Drill = DRILL, told: Told | None = None) -> Result:
     """One drill at demo pace in `world`."""
-    around = Surroundings(world, world, world, world, world, world)
+    around = Surroundings(world, world, world, world, world, world, world, world)
     return Runner(drill, around, pace="demo", listener=told or Told(), bound=bound_of).run()
 
 
@@ -207,7 +270,7 @@ def test_the_fault_is_healed_and_traffic_stopped_once() -> None:
     assert run(world).passed
     assert world.healed_at is not None
     assert world.traffic_stopped == 1
-    assert world.ttl == 45 + 60
+    assert world.ttl == 45 + 20 + 60
     assert world.traffic_seconds > 45 + 75
 
 

@@ -99,5 +99,5 @@ async def test_same_seed_same_requests() -> None:
 
 async def test_unknown_target_is_refused() -> None:
     """Only the services that have traffic can be targets."""
-    with pytest.raises(RefusedTrafficError, match="fds, judgment"):
+    with pytest.raises(RefusedTrafficError, match="fds, fds-labelled, judgment"):
         await run("grafana", rate=1, seconds=1)

@@ -66,7 +66,7 @@ def test_judgment_meets_every_tenant_workflow_and_policy_soon() -> None:
     assert seen == set(itertools.product(set(TENANTS) - {"probe"}, WORKFLOWS, ("rule", "llm", "hybrid")))
 
 
-def test_judgment_repeats_about_half() -> None:
+def test_judgment_repeats_more_than_half() -> None:
     """A repeat asks what one of the last questions asked, word for word."""
     recent: list[str] = []
     repeats = 0
@@ -74,7 +74,7 @@ def test_judgment_repeats_about_half() -> None:
     for each in valid:
         repeats += each in recent[-200:]
         recent.append(each)
-    assert 0.45 < repeats / len(valid) < 0.55
+    assert 0.55 < repeats / len(valid) < 0.65
 
 
 def test_judgment_takes_what_is_valid_and_refuses_the_rest() -> None:

@@ -1,0 +1,53 @@
+"""What a drill can send, by name: the service before the first dash, and which of its requests."""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+
+from loadtest import fds_requests, judgment_requests, shop_requests, workflow_requests
+from loadtest.request import Request
+
+LABELLED_FRAUD = 0.5  # so that many are stopped: each of them moves the precision
+LABEL_AFTER = 20  # requests later: by then the payment has been evaluated
+
+Stream = Callable[[int], Iterator[Request]]
+
+
+def service_of(stream: str) -> str:
+    """The service that a stream goes to."""
+    return stream.partition("-")[0]
+
+
+def asking_models(seed: int) -> Iterator[Request]:
+    """Judgments that nobody asked for before and that a language model decides: one call for each."""
+    return judgment_requests.fresh_stream(seed, policy="llm")
+
+
+def labelled_payments(seed: int) -> Iterator[Request]:
+    """Payments, half of them fraud, and after each some earlier one's label."""
+    waiting: deque[Request] = deque()
+    for case in fds_requests.cases(seed, fraud_share=LABELLED_FRAUD):
+        yield case.request
+        if feedback := case.feedback():
+            waiting.append(feedback)
+        if len(waiting) > LABEL_AFTER:
+            yield waiting.popleft()
+
+
+def browsing(seed: int) -> Iterator[Request]:
+    """Reads of the catalogue: no check-out, so that fds sees nothing of it."""
+    choose = random.Random(f"browse-{seed}")
+    while True:
+        category = choose.choice(shop_requests.CATEGORIES)
+        path = choose.choice((f"/products?category={category}", f"/products/p-{choose.randrange(1, 30):03d}"))
+        yield Request(shop_requests.API + path, None, name="shop browse", method="GET")
+
+
+STREAMS: Mapping[str, Stream] = {
+    "judgment": judgment_requests.drill_stream,
+    "judgment-llm": asking_models,
+    "fds": fds_requests.drill_stream,
+    "fds-labelled": labelled_payments,
+    "workflow": workflow_requests.drill_stream,
+    "ecommerce": browsing,
+}
