@@ -91,8 +91,9 @@ class Incident:
 
 def place_of(message: Message) -> str:
     """How and where a message was delivered."""
-    mark = {Kind.SLACK: " #", Kind.EMAIL: " to "}.get(message.kind)
-    return message.kind.value + (f"{mark}{message.channel}" if mark and message.channel else "")
+    if message.kind is Kind.EMAIL:
+        return f"e-mail to {message.channel}"
+    return f"slack #{message.channel}" if message.kind is Kind.SLACK else message.kind.value
 
 
 def incidents(messages: Sequence[Stored]) -> list[Incident]:

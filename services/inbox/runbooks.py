@@ -1,6 +1,7 @@
 """The runbooks of the slices, read as the few Markdown forms that they use."""
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ _BULLET = re.compile(r"\s*([-*]|\d+(?=\.))\.?\s+")
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of a runbook: kind is heading, paragraph, item, step or code; level counts a heading's #."""
+    """A piece of a runbook: kind is heading, paragraph, item, step or code; level counts a heading's #.
+
+    `language` is what stands behind the fence of code.
+    """
 
     kind: str
     text: str
     level: int = 0
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,13 @@ def read_runbook(path: Path) -> list[Block]:
 def blocks(text: str) -> Iterator[Block]:
     """The blocks of Markdown `text`; a fence that is not closed ends with the text."""
     gathered: list[str] = []
-    kind = "paragraph"
+    kind, language = "paragraph", ""
     fenced = False
     for line in [*text.splitlines(), ""]:
         if line.lstrip().startswith("```"):
             if gathered:
-                yield _joined("code" if fenced else kind, gathered)
+                yield _joined("code" if fenced else kind, gathered, language)
+            language = line.strip().strip("`").strip()
             gathered, kind, fenced = [], "paragraph", not fenced
         elif fenced:
             gathered.append(line)
@@ -69,8 +75,11 @@ def blocks(text: str) -> Iterator[Block]:
             elif line.strip():
                 gathered.append(line.strip())
     if gathered:
-        yield _joined("code" if fenced else kind, gathered)
+        yield _joined("code" if fenced else kind, gathered, language)
 
 
-def _joined(kind: str, lines: list[str]) -> Block:
-    return Block(kind, "\n".join(lines).rstrip("\n") if kind == "code" else " ".join(lines))
+def _joined(kind: str, lines: list[str], language: str = "") -> Block:
+    if kind != "code":
+        return Block(kind, " ".join(lines))
+    # A fence in a list is indented as the list is.
+    return Block(kind, textwrap.dedent("\n".join(lines)).rstrip("\n"), language=language)

@@ -175,7 +175,7 @@ async def test_runbook_page(inbox: httpx.AsyncClient, tmp_path: Path) -> None:
     page = await inbox.get("/runbooks/judgment/Alert")
     assert page.status_code == 200
     assert "<code>bad</code> &amp; &lt;script&gt;." in page.text
-    assert "<pre>up == 0</pre>" in page.text
+    assert '<pre><span class="language">promql</span>up == 0</pre>' in page.text
     missing = await inbox.get("/runbooks/judgment/Other")
     assert missing.status_code == 404
     assert "judgment/Other" in missing.text
@@ -204,14 +204,14 @@ async def test_runbooks_stay_in_their_folder(inbox: httpx.AsyncClient, tmp_path:
 
 def test_blocks_of_a_runbook() -> None:
     """Headings, paragraphs over several lines, items, steps and code, even if the last fence is open."""
-    text = "# T\none\ntwo\n- a\n  b\n- c\n1. d\n\n```\nx\n\n y\n```\nend\n```\nopen"
+    text = "# T\none\ntwo\n- a\n  b\n- c\n1. d\n\n  ```sh\n  x\n\n   y\n  ```\nend\n```\nopen"
     assert list(blocks(text)) == [
         Block("heading", "T", 1),
         Block("paragraph", "one two"),
         Block("item", "a b"),
         Block("item", "c"),
         Block("step", "1. d"),
-        Block("code", "x\n\n y"),
+        Block("code", "x\n\n y", language="sh"),
         Block("paragraph", "end"),
         Block("code", "open"),
     ]
