@@ -71,8 +71,9 @@ class Sweeper:
         self._failed = metrics.counter(
             "retention_failures_total", "Batches of old rows that could not be deleted.", ("table",)
         )
-        for family in (self._deleted, self._failed):
-            family.preset(*((table,) for table in self._purges))
+        for table in self._purges:
+            self._deleted.preset((table,))
+            self._failed.preset((table,))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -93,6 +93,13 @@ def test_zero_days_keep_everything() -> None:
     assert (table.asked, rig.slept) == ([], [])
 
 
+def test_a_service_on_fakes_has_nothing_to_delete() -> None:
+    """No table, no sample, no error."""
+    rig = Rig()
+    asyncio.run(rig.sweeper.sweep())
+    assert rig.lines() == []
+
+
 def test_it_stops_with_the_block_around_it() -> None:
     """The service's end does not wait for a sweep."""
 
