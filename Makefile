@@ -6,7 +6,7 @@ PYTHON_BIN := .venv/bin/python
 FIREDRILL := .venv/bin/firedrill
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help up down status logs doctor verify drill fault heal load reload bench check test clean generate lock setup setup-dev
+.PHONY: help up down status logs doctor verify drill drills fault heal load reload bench check test clean generate lock setup setup-dev
 
 help: ## Print this help
 	@echo "Firedrill: an observability stack in which every alert is a drill."
@@ -41,6 +41,9 @@ verify: setup ## Prove that metrics, logs, traces and alerting hold data
 
 drill: setup ## Run a drill: make drill NAME=FDSSLAViolation; without NAME list them
 	@$(FIREDRILL) drill $(NAME)
+
+drills: setup ## Run every drill, side by side where none disturbs another; reports in reports/drills
+	@$(FIREDRILL) drill all
 
 fault: setup ## Break something: make fault NAME=fds/cti_slow PARAMS="milliseconds=150" TTL=60; without NAME list
 	@$(FIREDRILL) fault $(if $(NAME),set $(NAME) $(PARAMS) $(if $(TTL),--ttl $(TTL)),list)

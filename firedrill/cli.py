@@ -132,9 +132,11 @@ def verify(
 @cli.command()
 def drill(
     names: Names = None,
-    report: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the results: .json, .xml (JUnit), .md; no suffix: all three.")
+    ] = None,
 ) -> None:
-    """Run drills by alert name; without a name, list them."""
+    """Run drills by alert name, or all of them; without a name, list them."""
     _leave(_call("firedrill.drill", "main", names or [], report))
 
 

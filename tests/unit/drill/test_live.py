@@ -14,7 +14,7 @@ from firedrill.clients import Refused, Unreachable
 from firedrill.drill.live import route_times as times_of
 from firedrill.drill.live import surroundings
 from firedrill.drill.model import Deadlines, Drill, Fault, Signal, TrafficPlan
-from firedrill.drill.ports import Surroundings
+from firedrill.drill.ports import Metrics, Pulse, Surroundings
 from firedrill.drill.traffic import TrafficProcess
 from firedrill.errors import CheckFailed, EnvironmentProblem
 from firedrill.wait import poll_until
@@ -41,6 +41,7 @@ RULE = {
     "annotations": {"summary": "s"},
     "alerts": [],
     "health": "ok",
+    "lastEvaluation": "2026-11-21T10:00:00.5Z",
 }
 OTHER = {**RULE, "labels": {**LABELS, "system": "kerp"}, "duration": 1, "query": "y"}
 RECORD = {"type": "recording", "name": "r", "query": "sum(x)", "health": "ok"}
@@ -71,6 +72,8 @@ ANSWERS: dict[str, object] = {
     "/alertmanager/api/v2/status": {
         "config": {"original": "route:\n  receiver: inbox\n  group_wait: 1s\n  group_interval: 30s\n"}
     },
+    "/prometheus/api/v1/status/flags": {"data": {"rules.alert.resend-delay": "6s"}},
+    "/inbox/api/heartbeat": {"alive": False, "last_at": 4.5, "silent_seconds": 20, "limit_seconds": 18},
     "/inbox/api/v1/messages": {
         "messages": [
             {
@@ -152,6 +155,31 @@ def test_alerts_values_and_times_are_read() -> None:
     assert stack.metrics.value("x") == 0.5
     assert stack.metrics.scrape_seconds() == 1.5
     assert stack.notifier.group_times(LABELS) == (1.0, 30.0)
+
+
+def test_a_course_is_what_prometheus_has_without_a_gap() -> None:
+    """Backwards from its end to the first hole; nothing when the end itself is missing."""
+    whole = {"metric": {}, "values": [[1.0, "1"], [4.0, "3"], [5.5, "4"], [7.0, "9"]]}
+
+    def metrics(result: list[object]) -> Metrics:
+        body = {"data": {"resultType": "matrix", "result": result}}
+        transport = httpx.MockTransport(lambda request: httpx.Response(200, json=body))
+        return surroundings(Stack(), httpx.Client(transport=transport)).metrics
+
+    assert metrics([whole]).course("x", end=7.0, step=1.5, count=5) == [3.0, 4.0, 9.0]
+    assert metrics([whole]).course("x", end=10.0, step=1.5, count=5) == ()
+    assert metrics([]).course("x", end=7.0, step=1.5, count=5) == ()
+
+
+def test_the_heartbeat_is_read_from_the_inbox() -> None:
+    """Whether it is alive, when it was heard, and the limit."""
+    assert around().heartbeat.pulse() == Pulse(False, 4.5, 18.0)
+
+
+def test_resend_delay_and_last_evaluation_are_prometheus_own() -> None:
+    """Both are in the bound of a heartbeat."""
+    assert around().metrics.resend_seconds() == 6.0
+    assert around().metrics.evaluated_at(DRILL) == pytest.approx(1795255200.5)
 
 
 def test_messages_are_asked_for_since_a_moment() -> None:

@@ -8,9 +8,19 @@ import pytest
 
 from firedrill.clients import Refused, Unreachable
 from firedrill.drill.bound import Bound, History
-from firedrill.drill.model import Deadlines, Drill, Fault, IdealSeries, Notice, Signal, TrafficPlan
+from firedrill.drill.model import (
+    Deadlines,
+    Drill,
+    Fault,
+    IdealSeries,
+    Notice,
+    ProcessFault,
+    Signal,
+    TrafficPlan,
+)
 from firedrill.drill.ports import ActiveAlert, LoadedRule, Message, Pulse, Surroundings, Timings
 from firedrill.drill.result import STEPS, Result, Step
+from firedrill.drill.roster import Roster
 from firedrill.drill.runner import Runner
 from firedrill.errors import CheckFailed
 
@@ -439,6 +449,113 @@ def test_calm_must_hold_for_a_whole_window() -> None:
     calm = run(Uneasy()).step("calm")
     assert calm is not None
     assert calm.seconds == pytest.approx(14.0, abs=0.5)
+
+
+def test_a_runbook_query_without_data_fails_the_drill_and_names_it() -> None:
+    """File, line, kind and the query itself; the fault is healed."""
+    world = World(evidence={"promql": 1, "logql": 0, "traces": 1, "traceql": None})
+    result = run(world)
+    assert result.failed_step == "runbook"
+    assert "a query of the runbook TooManyErrors.md (line 11, logql) gives no data" in result.failure
+    assert 'TooManyErrors.md, line 11, logql: {service="judgment"} gives no data' in result.failure
+    assert "promql" not in result.failure
+    assert world.healed_at is not None
+
+
+def test_a_runbook_query_that_is_refused_fails_the_drill_with_the_backends_words() -> None:
+    """A query of a runbook can be wrong, too."""
+
+    class Picky(World):
+        def found(self, kind: str, query: str, *, since: float, until: float) -> int | None:
+            if kind == "promql":
+                raise Refused("Prometheus refused the request", "HTTP 400: parse error")
+            return super().found(kind, query, since=since, until=until)
+
+    result = run(Picky())
+    assert result.failed_step == "runbook"
+    assert "line 5, promql: up cannot be asked: Prometheus refused the request; HTTP 400" in result.failure
+
+
+def test_data_that_comes_late_is_waited_for() -> None:
+    """Lines and spans take a moment to arrive."""
+
+    class Slow(World):
+        def found(self, kind: str, query: str, *, since: float, until: float) -> int | None:
+            late = self.fault_at is not None and self.time < self.fault_at + 30
+            return 0 if late else super().found(kind, query, since=since, until=until)
+
+    runbook = run(Slow()).step("runbook")
+    assert runbook is not None
+    assert runbook.seconds == pytest.approx(30.0, abs=0.3)
+    assert runbook.text == "3 queries give data, 1 left out: their backend does not run"
+
+
+@pytest.mark.parametrize(("text", "words"), [(None, "cannot be read"), ("# A\n", "has no query")])
+def test_a_drill_without_runbook_fails_there(runbook: Path, text: str | None, words: str) -> None:
+    """A page without a query proves nothing."""
+    if text is None:
+        runbook.unlink()
+    else:
+        runbook.write_text(text)
+    result = run(World())
+    assert result.failed_step == "runbook"
+    assert words in result.failure
+
+
+def test_the_bound_is_made_again_with_what_really_was() -> None:
+    """At the end: the counters up to the fault, and the time for which it was set."""
+    seen: list[tuple[float | None, int]] = []
+
+    def counting(
+        drill: Drill, rule: LoadedRule, timings: Timings, history: History, *, lasted: float | None = None
+    ) -> Bound:
+        seen.append((lasted, len(history.recorded["x"].values)))
+        drains = 20.0 if lasted is None else 25.0
+        return Bound(1.5, 1.5, 18.0, 1.0, 30.0, crosses=5.0, fires=23.0, drains=drains)
+
+    world = World()
+    around = Surroundings(world, world, world, world, world, world, world, world)
+    result = Runner(DRILL, around, pace="demo", listener=Told(), bound=counting).run()
+    assert [lasted for lasted, _ in seen] == [None, pytest.approx(25.0, abs=0.5)]
+    resolved = result.step("resolved")
+    assert resolved is not None
+    assert resolved.least == 25.0
+
+
+def test_a_process_is_stopped_and_started_without_traffic() -> None:
+    """The ideal series are then by the second, and no step is named traffic."""
+
+    class Processes(World):
+        def set(self, fault: object, *, ttl_seconds: int) -> None:
+            self.fault_at = self.time
+
+    drill = replace(DRILL, fault=ProcessFault("promtail"), traffic=None)
+    world = Processes()
+    around = Surroundings(world, world, world, world, world, world, world, world)
+    histories: list[History] = []
+
+    def noting(*arguments: object, lasted: float | None = None) -> Bound:
+        histories.append(arguments[3])  # type: ignore[arg-type]  # as in bound_of
+        return Bound(1.5, 1.5, 18.0, 1.0, 30.0, crosses=5.0, fires=23.0, drains=20.0)
+
+    result = Runner(drill, around, pace="demo", listener=Told(), bound=noting).run()
+    assert result.passed, result.failure
+    assert [step.name for step in result.steps] == [name for name in STEPS if name != "traffic"]
+    assert histories[0].rate == 1.0
+    heal = result.step("heal")
+    assert heal is not None
+    assert heal.text.startswith("ready again after")
+
+
+def test_an_alert_of_a_drill_beside_does_not_disturb() -> None:
+    """Neither the calm nor what follows."""
+    roster = Roster()
+    beside = replace(DRILL, alert="TargetDown", file=Path("config/platform/drills.yml"))
+    world = World(others=[OTHER])
+    around = Surroundings(world, world, world, world, world, world, world, world)
+    with roster.running(beside):
+        result = Runner(DRILL, around, pace="demo", listener=Told(), bound=bound_of, roster=roster).run()
+    assert result.passed, result.failure
 
 
 def test_requests_without_an_answer_are_told() -> None:
