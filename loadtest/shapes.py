@@ -116,6 +116,8 @@ _SLOW = (
     "FDSLatencySLOBurnFast", "FDSLatencySLOBurnSlow", "FDSSLAViolation",
 )  # fmt: skip
 """What a machine that is too small for the rate shows first."""
+_STARVED = ("JudgmentLowCacheHitRate", "TargetDown")
+"""What a machine without a free core shows: a cache too slow to be waited for, a scrape above its second."""
 _TURNED_AWAY = ("ErrorRateSLOBurnFast", "ErrorRateSLOBurnSlow", "HighErrorRate")
 """What a shop says that turns customers away."""
 _SHAPES = (
@@ -134,12 +136,12 @@ _SHAPES = (
         "surge",
         "shoppers only: few, then for half of the time more than the shop can serve, and few again",
         150,
-        400,
+        200,
         _line(((0.0, 0.03), (0.2, 0.03), (0.3, 1.0), (0.8, 1.0), (0.85, 0.03))),
         triggers=_TURNED_AWAY,
-        may_trigger=_SLOW,
+        may_trigger=(*_SLOW, *_STARVED),
         kinds=("shopper",),
-        refusals=frozenset({503}),
+        refusals=frozenset({409, 503}),  # 409: what was given up half-way may have been done
     ),
     Shape("soak", "a moderate rate for a long time: leaks show", 1800, 15, _STEADY),
     Shape(

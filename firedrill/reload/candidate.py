@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from firedrill import docker
-from firedrill.local import start
-from firedrill.local.layout import Layout, project_root
+from firedrill.local.layout import Layout
+from firedrill.local.plan import make_plan
+from firedrill.local.programs import find_on_path, pacer
 from firedrill.settings import Settings
 from firedrill.stack import Stack
 from firedrill.topology import Service, Topology
@@ -60,9 +61,8 @@ def candidate(stack: Stack, scratch: Path) -> Candidate:
 
 
 def _local(stack: Stack, settings: Settings, scratch: Path) -> Candidate:
-    site = start.site(project_root(os.environ), {**os.environ, "FIREDRILL_STATE": str(stack.state_folder)})
-    plan = start.plan_for(site, settings)
     layout = Layout(stack.state_folder)
+    plan = make_plan(stack.root, settings, layout, pace=pacer(settings.pace), find=find_on_path)
     pieces = []
     for file in plan.files():
         name, *rest = file.target.relative_to(layout.config).parts

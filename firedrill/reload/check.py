@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from firedrill.binaries import locate
+from firedrill.pace.check import materialise
 from firedrill.reload.candidate import Candidate, Piece
 from firedrill.reload.findings import Finding, finding
 
@@ -16,26 +17,24 @@ _LINTS = ("--lint=all", "--lint-fatal")
 
 @dataclass(frozen=True)
 class Tool:
-    """A component's checker: `words` before the files, whose names have `prefix` before them.
-
-    `verbatim`: also run over the files as they are written, because paced copies have other line numbers.
-    """
+    """A component's checker: `words` before the files, whose names have `prefix` before them."""
 
     binary: str
     words: tuple[str, ...]
     prefix: str = ""
-    verbatim: bool = False
 
 
 TOOLS = {
-    "prometheus": Tool("promtool", ("check", "config", *_LINTS), verbatim=True),
-    "alertmanager": Tool("amtool", ("check-config",), verbatim=True),
+    "prometheus": Tool("promtool", ("check", "config", *_LINTS)),
+    "alertmanager": Tool("amtool", ("check-config",)),
     "loki": Tool("loki", ("-verify-config=true",), "-config.file="),
     "promtail": Tool("promtail", ("-check-syntax",), "-config.file="),
     "collector": Tool("otelcol", ("validate",), "--config="),
     "jaeger": Tool("jaeger", ("validate",), "--config="),
     "tempo": Tool("tempo", ("-config.verify=true",), "-config.file="),
 }
+PACED = ("prometheus", "alertmanager")
+"""The components whose files have other lines in their paced copies."""
 
 
 class Run(Protocol):
@@ -56,36 +55,53 @@ class Checked:
     finding: Finding | None = None
 
 
+def as_written(project: Path, scratch: Path, *, run: Run) -> Iterator[Checked]:
+    """Check rules and routes as they stand in the project, for the line of what is bad in them."""
+    materialise(project, scratch, "production")
+    for name in PACED:
+        tool, folder = TOOLS[name], scratch / name
+        checked = {path: _origin(project, name, path.relative_to(folder)) for path in _files(folder)}
+        main = folder / f"{name}.yml"
+        answer = run(name, tool.binary, [*tool.words, str(main)], folder)
+        if answer is not None:
+            code, said = answer
+            yield Checked(name, tool.binary, finding(said, checked, checked[main]) if code else None)
+
+
 def check(candidate: Candidate, scratch: Path, *, run: Run) -> Iterator[Checked]:
     """Check each service that has a tool, with copies of its files below `scratch`."""
     for name, tool in TOOLS.items():
         pieces = candidate.of(name)
         if not pieces:
             continue
-        configs = _configs(candidate.topology.services[name].command)
-        forms = ("verbatim", "paced") if tool.verbatim else ("paced",)
-        verdict = Checked(name, tool.binary)
-        for form in forms:
-            folder = scratch / form / name
-            checked = {_copy(piece, folder, form): piece.source for piece in pieces}
-            files = [folder / path.relative_to("/") for path in configs]
-            answer = run(
-                name, tool.binary, [*tool.words, *(f"{tool.prefix}{file}" for file in files)], folder
-            )
-            if answer is None:
-                verdict = Checked(name, "")
-                break
+        folder = scratch / name
+        checked = {_copy(piece, folder): piece.source for piece in pieces}
+        files = [
+            folder / path.relative_to("/") for path in _configs(candidate.topology.services[name].command)
+        ]
+        answer = run(name, tool.binary, [*tool.words, *(f"{tool.prefix}{file}" for file in files)], folder)
+        if answer is None:
+            yield Checked(name, "")
+        else:
             code, said = answer
-            if code:
-                verdict = Checked(name, tool.binary, finding(said, checked, checked[files[0]]))
-                break
-        yield verdict
+            yield Checked(name, tool.binary, finding(said, checked, checked[files[0]]) if code else None)
 
 
-def _copy(piece: Piece, folder: Path, form: str) -> Path:
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _origin(project: Path, name: str, inside: Path) -> Path:
+    """The source of a copy that firedrill.pace made: rules lie in it as they do in the project."""
+    return (
+        project / inside if inside.parts[0] in ("services", "config") else project / "config" / name / inside
+    )
+
+
+def _copy(piece: Piece, folder: Path) -> Path:
     target = folder / piece.inside.relative_to("/")
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(piece.source.read_bytes() if form == "verbatim" else piece.content)
+    target.write_bytes(piece.content)
     return target
 
 

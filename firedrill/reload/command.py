@@ -9,7 +9,7 @@ from firedrill.clients import open_http
 from firedrill.errors import CheckFailed
 from firedrill.reload.apply import Components, Live, apply
 from firedrill.reload.candidate import Candidate, candidate
-from firedrill.reload.check import Checked, Run, check, docker_run, local_run
+from firedrill.reload.check import Checked, Run, as_written, check, docker_run, local_run
 from firedrill.stack import Stack, current
 
 Say = Callable[[str], None]
@@ -30,8 +30,14 @@ def main() -> int:
 def reload(stack: Stack, components: Components, *, run: Run, say: Say) -> int:
     """See main; the seams are its arguments."""
     with tempfile.TemporaryDirectory(prefix="firedrill-reload-") as scratch:
-        found = candidate(stack, Path(scratch) / "copies")
-        _refuse(list(check(found, Path(scratch) / "checked", run=run)), stack.root, say)
+        place = Path(scratch)
+        _refuse(
+            [one for one in as_written(stack.root, place / "written", run=run) if one.finding],
+            stack.root,
+            say,
+        )
+        found = candidate(stack, place / "copies")
+        _refuse(list(check(found, place / "checked", run=run)), stack.root, say)
         return _apply(found, components, say)
 
 

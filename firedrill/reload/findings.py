@@ -66,7 +66,7 @@ def _reason(said: str, checked: Mapping[Path, Path]) -> str:
     """The tool's own words in one line, without its progress and our temporary paths."""
     for path in sorted(checked, key=lambda one: -len(str(one))):
         said = said.replace(str(path), path.name)
-    rows = [row.strip() for row in said.splitlines()]
+    rows = [re.sub(r"^Checking '[^']*'\s*(?=FAILED: .)", "", row.strip()) for row in said.splitlines()]
     kept = list(dict.fromkeys(row for row in rows if row and not _NOISE.search(row)))
-    words = " ".join(re.sub(r"^(Checking '[^']*'\s*)?(FAILED: ?)", "", row) for row in kept)
+    words = " ".join(row.removeprefix("FAILED:").strip() for row in kept)
     return re.sub(r"\s*Use `-config\.expand-env.*$", "", words)[:500] or "refused without a reason"

@@ -73,7 +73,7 @@ def test_amtool_names_no_line_for_a_receiver(files: dict[Path, Path]) -> None:
     said += "amtool: error: failed to validate 1 file(s)\n"
     found = _of(said, files)
     assert _place(found) == ("alertmanager.yml", 4)
-    assert "amtool: error" not in found.why
+    assert found.why == 'undefined receiver "nobody" used in route'
 
 
 def test_a_template_is_named_by_its_file_name_alone(files: dict[Path, Path]) -> None:
