@@ -12,6 +12,12 @@ Refusal = Literal["queue_full", "waited_too_long"]
 REFUSALS: Final[tuple[Refusal, ...]] = ("queue_full", "waited_too_long")
 
 
+BURST_SECONDS: Final = 1.0
+STANDING_SHARE: Final = 0.25
+"""Once there has been a queue for longer than a burst lasts, waiting does not help any more: as many are
+answered, all of them late. Then only this share of the time is waited."""
+
+
 @dataclass(frozen=True)
 class RequestLimits:
     """`running` requests are worked on at once (0: no limit), `waiting` more wait up to `wait_seconds`."""
@@ -42,6 +48,7 @@ class Gate:
         self._limits = limits
         self._running = 0
         self._turns: dict[asyncio.Future[Refusal | None], None] = {}  # in the order in which they came
+        self._queue_since = 0.0
 
     @property
     def waiting(self) -> int:
@@ -61,8 +68,10 @@ class Gate:
             return "queue_full"
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[Refusal | None] = loop.create_future()
+        if not self._turns:
+            self._queue_since = loop.time()
         self._turns[turn] = None
-        timer = loop.call_later(self._limits.wait_seconds, _give_up, turn)
+        timer = loop.call_later(self._patience(loop.time()), _give_up, turn)
         try:
             return await turn
         except asyncio.CancelledError:
@@ -72,6 +81,10 @@ class Gate:
         finally:
             timer.cancel()
             self._turns.pop(turn, None)
+
+    def _patience(self, now: float) -> float:
+        standing = now - self._queue_since > BURST_SECONDS
+        return self._limits.wait_seconds * (STANDING_SHARE if standing else 1.0)
 
     def leave(self) -> None:
         """Make room; the place goes to whoever has waited longest."""

@@ -11,7 +11,7 @@ from limits.values import number
 from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
 
-REQUESTS: Final = RequestLimits(running=32, waiting=32, wait_seconds=0.2)
+REQUESTS: Final = RequestLimits(running=32, waiting=64, wait_seconds=0.4)
 """Log-ins and payments wait for others much of their time; see docs/decisions/0009."""
 
 

@@ -10,7 +10,7 @@ from limits.retention import Retention
 from telemetry.sentry import SentrySettings
 from telemetry.settings import TelemetrySettings
 
-REQUESTS: Final = RequestLimits(running=16, waiting=16, wait_seconds=0.1)
+REQUESTS: Final = RequestLimits(running=16, waiting=32, wait_seconds=0.2)
 """An evaluation takes some 20 ms, most of them waiting: sixteen at once keep a core busy. More would only
 make all of them late; see docs/decisions/0009."""
 

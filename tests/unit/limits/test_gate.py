@@ -74,6 +74,50 @@ def test_nobody_waits_longer_than_is_said() -> None:
     run(work, RequestLimits(running=1, waiting=1, wait_seconds=0.01))
 
 
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock is set by hand."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        """See asyncio."""
+        return self.now
+
+
+def test_in_a_queue_that_does_not_end_nobody_waits_long() -> None:
+    """A burst may wait; after a second of queue a quarter as long; after it was empty as long as before."""
+    loop = VirtualLoop()
+
+    async def refused_after(gate: Gate, seconds: float) -> bool:
+        task = await queued(gate)
+        loop.now += seconds * 0.99
+        await asyncio.wait([task], timeout=0)
+        early = task.done()
+        loop.now += seconds * 0.02
+        return not early and await task == "waited_too_long"
+
+    async def work() -> None:
+        gate = Gate(RequestLimits(running=1, waiting=3, wait_seconds=0.8))
+        assert gate.enter_at_once()
+        assert await refused_after(gate, 0.8)
+        first = await queued(gate)
+        loop.now += 0.7
+        second = await queued(gate)
+        loop.now += 0.2
+        assert await first == "waited_too_long"
+        loop.now += 0.2
+        assert await refused_after(gate, 0.2)
+        loop.now += 0.2
+        assert await second == "waited_too_long"
+        assert gate.waiting == 0
+        assert await refused_after(gate, 0.8)
+
+    try:
+        loop.run_until_complete(work())
+    finally:
+        loop.close()
+
+
 def test_one_who_goes_away_while_waiting_takes_no_place() -> None:
     """Neither before its turn nor at the very moment of it."""
 
