@@ -5,13 +5,23 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from services.admin.app import real_peers
 from services.admin.retention import purges
+from services.admin.settings import AdminSettings
 from services.admin.store import PostgresStore, connect
 from services.admin.tables import cases, intake, reviews
+from telemetry.settings import TelemetrySettings
 from tests.unit.admin.fakes import START, a_case, a_review
 from tests.unit.fds.conftest import Server
 
 WEEK = timedelta(days=7)
+
+
+def test_the_service_sweeps_its_reviews() -> None:
+    """With its real peers."""
+    telemetry = TelemetrySettings(service="admin", system="shopfds")
+    settings = AdminSettings(telemetry, "postgresql+asyncpg://admin@127.0.0.1:1/nobody", "http://127.0.0.1:1")
+    assert list(real_peers(settings).purges) == ["admin_reviews"]
 
 
 def test_only_what_is_decided_and_delivered_goes(postgres: Server) -> None:

@@ -9,16 +9,20 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from limits.retention import Purge
+from services.fds.app import real_peers
 from services.fds.database import connect
 from services.fds.domain import Decision
 from services.fds.ports import Kept
 from services.fds.quality import WINDOW
 from services.fds.retention import purges
+from services.fds.settings import FdsSettings
 from services.fds.store import PostgresStore
 from services.fds.tables import evaluations
+from telemetry.settings import TelemetrySettings
 from tests.unit.fds.conftest import Server
 
 WEEK = timedelta(days=7)
+URL = "postgresql+asyncpg://fds@127.0.0.1:1/nobody"
 NOW = datetime.now(UTC)
 
 
@@ -95,6 +99,12 @@ def test_the_last_labelled_cases_stay_so_that_quality_is_known_after_a_restart(p
 
     left = purged(postgres, rows, work)
     assert left == {f"t-{number}" for number in range(2 * WINDOW) if number < WINDOW or number % 2 == 0}
+
+
+def test_the_service_sweeps_its_evaluations() -> None:
+    """With its real peers; the feed, which is no history, is not swept."""
+    settings = FdsSettings(TelemetrySettings(service="fds", system="shopfds"), URL, "redis://127.0.0.1:1/0")
+    assert list(real_peers(settings).purges) == ["fds_evaluations"]
 
 
 def test_two_replicas_may_purge_at_once(postgres: Server) -> None:

@@ -52,6 +52,8 @@ async def test_it_judges_keeps_and_remembers(running: Running, backends: dict[st
         assert (first["cached"], second["cached"]) == (False, True)
         found = await client.get(f"/api/v1/judgment/executions/{second['execution_id']}")
         assert found.json()["method_used"] == "cache"
+        swept = 'retention_rows_deleted_total{table="judgment_executions"} 0.0'
+        assert swept in (await client.get("/metrics")).text
 
 
 async def test_execution_error_is_set_and_cleared_by_http(running: Running, backends: dict[str, str]) -> None:

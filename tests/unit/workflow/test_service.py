@@ -37,6 +37,7 @@ def test_a_request_that_waits_gets_its_end_and_one_trace(running: Workflow, judg
     assert states["send-invoice"] == "done"
     assert states["refuse-order"] == "skipped"
     assert running.metric("workflow_instances_total", tenant_id="probe", status="completed") == 1
+    assert running.metric("retention_rows_deleted_total", table="workflow_instances") == 0
     settle(lambda: running.lines("Workflow instance completed"), "the line is written")
     assert running.lines("Workflow instance completed")[0]["trace_id"] == TRACE
 
