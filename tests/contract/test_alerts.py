@@ -1,6 +1,7 @@
-"""Every alert has its tests, its drill and its runbook, complete and consistent, and the other way round."""
+"""Every alert has its drill and its runbook, complete and consistent, and the other way round."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from firedrill.pace.check import PROJECT, materialise, rule_files
 from firedrill.pace.promql import tokenize
 
 LABELS = {"severity", "system", "service", "component"}
+SLO_LABELS = LABELS | {"slo", "burn"}
+BURNS = {"fast": "critical", "slow": "warning"}
 ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
 SEVERITIES = {"critical", "warning", "none"}
 INBOX, GRAFANA = "http://127.0.0.1:8090", "http://127.0.0.1:3002"
@@ -24,17 +27,28 @@ Rule = dict[str, Any]
 
 
 def _slices() -> list[Path]:
-    return [file.parent for file in rule_files(PROJECT)]
+    return sorted({file.parent for file in rule_files(PROJECT)})
+
+
+def _rules(folder: Path) -> list[Rule]:
+    return [
+        rule
+        for file in rule_files(PROJECT)
+        if file.parent == folder
+        for group in yaml.safe_load(file.read_text("utf-8"))["groups"]
+        for rule in group["rules"]
+    ]
 
 
 def _alerts() -> list[tuple[Path, Rule]]:
-    return [
-        (file.parent, rule)
-        for file in rule_files(PROJECT)
-        for group in yaml.safe_load(file.read_text("utf-8"))["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    ]
+    return [(folder, rule) for folder in _slices() for rule in _rules(folder) if "alert" in rule]
+
+
+def _expressions(folder: Path, expression: str) -> list[str]:
+    """The expression and those of the recording rules that it reads."""
+    words = {token.text for token in tokenize(expression)}
+    records = {rule["expr"] for rule in _rules(folder) if rule.get("record") in words}
+    return [expression, *(below for record in sorted(records) for below in _expressions(folder, record))]
 
 
 def _name(value: object) -> str:
@@ -55,11 +69,18 @@ every_slice = pytest.mark.parametrize("folder", _slices(), ids=_name)
 
 @every_alert
 def test_an_alert_has_its_labels_and_annotations(folder: Path, rule: Rule) -> None:
-    """The four labels that routing and drills need, and the four annotations that a person needs."""
-    assert set(rule["labels"]) == LABELS
-    assert rule["labels"]["severity"] in SEVERITIES
+    """The four labels that routing and drills need, and the four annotations that a person needs.
+
+    A burn-rate alert says its objective and how fast it burns too, and fast burns are the critical ones.
+    """
+    labels = rule["labels"]
+    assert set(labels) == (SLO_LABELS if folder.joinpath("slo.yml").exists() and "slo" in labels else LABELS)
+    assert labels["severity"] in SEVERITIES
+    assert labels.get("burn") is None or labels["severity"] == BURNS[labels["burn"]]
     assert set(rule["annotations"]) == ANNOTATIONS
-    assert "$value" in rule["annotations"]["description"], "the description says no value"
+    if labels["severity"] != "none":
+        said = rule["annotations"]["description"]
+        assert "$value" in said or "$labels" in said, "the description says neither value nor place"
     assert rule["annotations"]["runbook_url"] == f"{INBOX}/runbooks/{folder.name}/{rule['alert']}"
     assert rule["annotations"]["dashboard_url"].startswith(f"{GRAFANA}/d/")
 
@@ -74,49 +95,49 @@ def test_a_dashboard_link_leads_to_a_dashboard_of_ours(folder: Path, rule: Rule)
 
 @every_alert
 def test_a_ratio_asks_for_enough_traffic(folder: Path, rule: Rule) -> None:
-    """At least so many events and failures as firedrill/drill/floors.py says; no alert divides without."""
-    tokens = [token.text for token in tokenize(rule["expr"]) if token.kind == "operator"]
+    """At least so many events and failures as firedrill/drill/floors.py says; no alert divides without.
+
+    A quantile is a ratio too, and so is what a recording rule divides.
+    """
+    tokens = {token.text for text in _expressions(folder, rule["expr"]) for token in tokenize(text)}
     asked = {(one.operator, one.right) for one in comparisons(rule["expr"])}
-    if "/" in tokens:
+    if tokens & {"/", "histogram_quantile"}:
         assert {(">=", str(floors.EVENTS)), (">=", str(floors.FAILURES))} <= asked
 
 
+def test_a_target_with_an_alert_of_its_own_is_not_reported_twice() -> None:
+    """TargetDown leaves out the jobs whose `up` another alert asks for."""
+    rules = {rule["alert"]: rule["expr"] for _, rule in _alerts()}
+    down = rules.pop("TargetDown")
+    own = {job for text in rules.values() for job in re.findall(r'up\{job="([^"]+)"', text)}
+    assert {job for job in own if job not in down} == set()
+
+
 @every_slice
-def test_alerts_tests_drills_and_runbooks_go_by_the_same_names(folder: Path) -> None:
+def test_alerts_drills_and_runbooks_go_by_the_same_names(folder: Path) -> None:
     """Whichever is missing is named here."""
     alerts = {rule["alert"] for own, rule in _alerts() if own == folder}
-    tests = (folder / "alerts_test.yml").read_text("utf-8")
     drills = {drill.alert for drill in declared_drills(PROJECT) if drill.file.parent == folder}
     runbooks = {file.stem for file in (folder / "runbooks").glob("*.md")}
-    assert {name for name in alerts if name not in tests} == set(), "alerts without promtool tests"
-    assert drills == alerts, "drills.yml and alerts.yml"
-    assert runbooks == alerts, "runbooks/ and alerts.yml"
+    assert drills == alerts, "drills.yml and the rules"
+    assert runbooks == alerts, "runbooks/ and the rules"
 
 
-@every_slice
-def test_prometheus_loads_the_rules(folder: Path) -> None:
+def test_prometheus_loads_all_rules_and_no_others() -> None:
     """A rule file that prometheus.yml does not name would be silence."""
     config = yaml.safe_load((PROJECT / "config/prometheus/prometheus.yml").read_text("utf-8"))
-    assert str(folder.relative_to(PROJECT) / "alerts.yml") in config["rule_files"]
+    assert sorted(config["rule_files"]) == sorted(
+        str(file.relative_to(PROJECT)) for file in rule_files(PROJECT)
+    )
 
 
-def test_no_slice_has_drills_or_runbooks_without_rules() -> None:
+def test_no_slice_has_drills_runbooks_or_tests_without_rules() -> None:
     """Found by the files, so that a lost alerts.yml is noticed."""
-    slices = set(_slices())
-    for file in [*PROJECT.glob("services/*/drills.yml"), *PROJECT.glob("services/*/runbooks/*.md")]:
-        folder = file.parent if file.name == "drills.yml" else file.parent.parent
-        assert folder in slices, f"{file} has no alerts.yml"
-
-
-@needs_promtool
-@every_slice
-def test_the_promtool_tests_pass(folder: Path, tmp_path: Path) -> None:
-    """Each case by name; the slice is copied, so that nothing is written beside it."""
-    for name in ("alerts.yml", "alerts_test.yml"):
-        (tmp_path / name).write_text((folder / name).read_text("utf-8"))
-    cases = promtool.run_tests(tmp_path / "alerts_test.yml")
-    assert cases
-    assert {case.name: case.failures for case in cases if case.failures} == {}
+    for where in ("services/*", "config/platform"):
+        for pattern in ("drills.yml", "runbooks/*.md", "alerts_test.yml"):
+            for file in PROJECT.glob(f"{where}/{pattern}"):
+                folder = file.parent.parent if file.parent.name == "runbooks" else file.parent
+                assert folder / "alerts.yml" in rule_files(PROJECT), f"{file} has no alerts.yml"
 
 
 @needs_promtool
