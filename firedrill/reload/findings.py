@@ -56,7 +56,8 @@ def _quoted(said: str, files: list[Path], line: int | None) -> tuple[Path | None
     for name in [next(filter(None, found)) for found in reversed(names)]:
         for file in files:
             rows = file.read_text("utf-8", "replace").splitlines() if file.is_file() else []
-            hits = [number for number, row in enumerate(rows, 1) if name in row]
+            whole = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+            hits = [number for number, row in enumerate(rows, 1) if whole.search(row)]
             if hits:
                 return file, line if line in hits else hits[0]
     return files[0] if files else None, line
