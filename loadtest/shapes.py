@@ -123,7 +123,12 @@ _TURNED_AWAY = ("ErrorRateSLOBurnFast", "ErrorRateSLOBurnSlow", "HighErrorRate")
 _SHAPES = (
     Shape("steady", "one rate throughout", 60, 30, _STEADY),
     Shape(
-        "ramp", "from a tenth of the rate evenly up to all of it", 120, 60, _line(((0.0, 0.1), (1.0, 1.0)))
+        "ramp",
+        "from a tenth of the rate evenly up to all of it",
+        120,
+        60,
+        _line(((0.0, 0.1), (1.0, 1.0))),
+        may_trigger=(*_SLOW, *_TURNED_AWAY),
     ),
     Shape(
         "spike",
@@ -131,6 +136,7 @@ _SHAPES = (
         90,
         80,
         _line(((0.0, 0.25), (0.4, 0.25), (0.4, 1.0), (0.57, 1.0), (0.57, 0.25))),
+        may_trigger=(*_SLOW, *_TURNED_AWAY),
     ),
     Shape(
         "surge",
