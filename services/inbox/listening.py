@@ -41,12 +41,16 @@ class Listener:
             await self._save()
 
     async def watch(self) -> None:
-        """Look for a silence until cancelled."""
+        """Look for a silence until cancelled. A store that fails is told once, until it works again."""
+        works = True
         while True:
             try:
                 await self.pulse()
+                works = True
             except StoreUnavailableError as error:
-                self._signals.unkept(str(error))
+                if works:
+                    self._signals.unkept(str(error))
+                works = False
             await asyncio.sleep(self._pulse.limit / LOOKS_IN_A_LIMIT)
 
     def now(self) -> float:

@@ -20,7 +20,7 @@ from services.inbox.domain import (
     text_of,
     unique_links,
 )
-from services.inbox.slack_limits import check_attachment, check_blocks
+from services.inbox.slack_limits import check_attachment, check_blocks, shows_something
 
 _LINK = re.compile(r"<(https?://[^|>\s]+)(?:\|([^>]*))?>")
 _LABEL = re.compile(r"`([A-Za-z_]\w*)=([^`\n]*)`")
@@ -91,9 +91,10 @@ def _attachments(payload: dict[str, Json]) -> list[dict[str, Json]]:
         raise RefusedMessageError(Refusal.TOO_MANY_ATTACHMENTS, f"more than {MOST_ATTACHMENTS} attachments")
     if not all(isinstance(each, dict) for each in (*attachments, *blocks)):
         raise RefusedMessageError(Refusal.INVALID_PAYLOAD, "each attachment and block must be an object")
-    if not attachments and not blocks and not text_of(payload.get("text")).strip():
-        raise RefusedMessageError(Refusal.NO_TEXT, "there is no text, no attachment and no block")
     found = [each for each in attachments if isinstance(each, dict)]
+    shows = blocks or text_of(payload.get("text")).strip() or any(map(shows_something, found))
+    if not shows:
+        raise RefusedMessageError(Refusal.NO_TEXT, "there is no text, no attachment that shows one, no block")
     check_blocks(blocks)
     for attachment in found:
         check_attachment(attachment)

@@ -40,6 +40,15 @@ def check_attachment(attachment: dict[str, Json]) -> None:
     check_blocks(blocks)
 
 
+def shows_something(attachment: dict[str, Json]) -> bool:
+    """Whether there is anything to see: a colour or a footer alone is no message."""
+    texts = (
+        text_of(attachment.get(name)).strip()
+        for name in ("title", "pretext", "text", "fallback", "image_url")
+    )
+    return any(texts) or any(attachment.get(name) for name in ("fields", "blocks", "actions"))
+
+
 def _check_block(block: dict[str, Json]) -> None:
     kind = text_of(block.get("type"))
     if kind not in BLOCK_TYPES:

@@ -105,6 +105,7 @@ def _block(kind: str, length: int, **more: Any) -> bytes:
         ("/slack/a", b'{"text": "x", "n": 1e999}', 400, "invalid_payload"),
         ("/slack/a", b"{}", 400, "no_text"),
         ("/slack/a", b'{"text": "  ", "attachments": []}', 400, "no_text"),
+        ("/slack/a", b'{"attachments": [{"color": "good", "footer": "x", "text": " "}]}', 400, "no_text"),
         ("/slack/a", json.dumps({"text": "x" * 40_001}).encode(), 400, "msg_too_long"),
         (
             "/slack/a",
