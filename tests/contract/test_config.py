@@ -74,7 +74,7 @@ def test_no_scrape_config_sets_a_label_service() -> None:
 def test_rule_files_exist_and_every_slice_is_loaded() -> None:
     """Prometheus ignores a glob without a match, so that a missing file would stay unseen."""
     named = load(CONFIG / "prometheus/prometheus.yml")["rule_files"]
-    folder = {"services": ROOT / "services", "platform": CONFIG / "platform"}
+    folder = {"services": ROOT / "services", "config": CONFIG}
     for one in named:
         head, _, rest = one.partition("/")
         matches = list(folder[head].glob(rest))
