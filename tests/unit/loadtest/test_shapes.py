@@ -74,7 +74,8 @@ def test_the_users_of_a_shape() -> None:
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_alerts_of_a_shape_exist(name: str) -> None:
     """What a shape announces is an alert of ours, and stands in one of its two lists only."""
-    files = [*PROJECT.glob("services/*/alerts.yml"), *PROJECT.glob("services/*/slo_rules.yml")]
+    patterns = ("services/*/alerts.yml", "services/*/slo_rules.yml", "config/platform/alerts.yml")
+    files = [file for pattern in patterns for file in PROJECT.glob(pattern)]
     known = set(re.findall(r"- alert: (\w+)", "\n".join(file.read_text("utf-8") for file in files)))
     shape = SHAPES[name]
     assert {*shape.triggers, *shape.may_trigger} <= known
