@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from telemetry.masking import LogMasker, mask_value
 from telemetry.patterns import luhn
+from tests.unit.telemetry.examples import examples
 
 mask = LogMasker.mask_all
 
@@ -209,14 +210,14 @@ def planted(draw: st.DrawFn) -> Secret:
     return Secret(f"{before}{left}{secret.text}{right}{after}", secret.essence)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(planted())
 def test_a_planted_secret_never_survives_in_text(case: Secret) -> None:
     """Whatever stands around it."""
     assert not case.shows_in(mask(case.text))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(planted(), st.data())
 def test_a_planted_secret_never_survives_in_nested_values(case: Secret, data: st.DataObject) -> None:
     """Neither in values nor in keys, however deep."""
@@ -240,7 +241,7 @@ def test_a_planted_secret_never_survives_in_nested_values(case: Secret, data: st
     assert not case.shows_in(repr(mask_value(value)))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     st.one_of(st.text(), st.lists(planted(), max_size=3).map(lambda cases: "".join(c.text for c in cases)))
 )
@@ -295,7 +296,7 @@ ORDINARY = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(st.lists(ORDINARY, min_size=1, max_size=5))
 def test_ordinary_text_is_unchanged(parts: list[str]) -> None:
     """Ids, times, numbers, paths and prose are worth nothing when mangled."""
@@ -326,7 +327,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(JUNK)
 def test_any_value_can_be_masked_and_the_result_is_plain(value: object) -> None:
     """The masker is total, and what comes out is made of plain types."""

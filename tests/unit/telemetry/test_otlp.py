@@ -21,6 +21,7 @@ from telemetry.masked_spans import readable
 from telemetry.otlp import Encoder, varint
 from telemetry.spans import RecordedSpan
 from telemetry.tracers import Provider
+from tests.unit.telemetry.examples import examples
 
 RESOURCE = Resource(
     {"service.name": "shop", "replica": 3, "share": 0.5, "on": True, "tags": ["a", "b"]},
@@ -112,7 +113,7 @@ def make(draw: Callable[[Any], Any], tracer: trace.Tracer) -> None:
     span.end(draw(times))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_any_spans_parse_into_what_the_sdk_makes_of_them(data: st.DataObject) -> None:
     """Attributes of every type, events, links, status, trace state, scopes and remote parents, masked."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from telemetry.masking import mask_pair, mask_text
 from telemetry.rendering import RESERVED, Handled, Line, Renderer
 from telemetry.settings import TelemetrySettings
+from tests.unit.telemetry.examples import examples
 
 texts = st.text(max_size=30) | st.sampled_from(
     ["user@example.com", "4111111111111111", "x" * 600, "a\ud800", '"\\']
@@ -42,7 +43,7 @@ def encodable(value: object) -> object:
     return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.tuples(texts, st.integers(0, 2**128 - 1), fields), min_size=1, max_size=4))
 def test_lines_are_masked_json_of_their_fields(given_lines: list[tuple[str, int, dict[str, object]]]) -> None:
     """Fields of every plain type, secrets in keys and values, and names that are ours."""
@@ -57,7 +58,7 @@ def test_lines_are_masked_json_of_their_fields(given_lines: list[tuple[str, int,
         assert orjson.loads(data) == encodable(expected(line))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -32,6 +32,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from telemetry.masked_spans import readable
 from telemetry.spans import IdSpan, RecordedSpan, active_ids
 from telemetry.tracers import Decision, Provider
+from tests.unit.telemetry.examples import examples
 from tests.unit.telemetry.test_otlp import Taken
 
 Calls = Callable[[trace.Tracer], None]
@@ -151,7 +152,7 @@ def masked_like_ours(span: ReadableSpan) -> dict[str, Any]:
     ],
     ids=lambda sampler: sampler.get_description()[:40],
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     trace_id=st.integers(1, 2**128 - 1),
     flags=st.sampled_from([0, 1, 2, 3]),
