@@ -7,12 +7,25 @@ from typing import Any
 
 import yaml
 
+from loadtest.shapes import SHAPES
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = "docs/alerts.md"
 HEAD = ("alert", "severity", "receiver", "goes to", "for", "means", "drill breaks")
 INTRODUCTION = """`for` is how long the condition holds before the alert fires, at production pace; at demo
 pace it is a tenth. The name leads to the runbook; what a drill breaks is described in [faults.md](faults.md).
 `firedrill drill NAME` runs the drill; [on-call.md](on-call.md) says what to do with an alert.
+"""
+SHAPES_HEAD = (
+    "shape",
+    "traffic",
+    "seconds",
+    "requests a second, at most",
+    "fires",
+    "on a small machine also",
+)
+LOAD = """`make load SHAPE=NAME` says which alerts its traffic will fire, and fails when one of them does not
+or another one does. That holds at demo pace and for the shape's own time and rate.
 """
 
 
@@ -26,7 +39,18 @@ def page(mark: str, table: Any) -> str:
         )
     for name, rows in sorted(systems.items()):
         parts += [f"## {name}\n", table(HEAD, rows)]
-    return "\n".join(parts)
+    return "\n".join([*parts, "## Load that fires alerts\n", LOAD, table(SHAPES_HEAD, _shapes())])
+
+
+def _shapes() -> list[tuple[str, ...]]:
+    """Each load shape with what it fires."""
+    return [
+        (
+            f"`{one.name}`", one.help, f"{one.seconds:g}", f"{one.rate:g}",
+            ", ".join(one.triggers) or "none", ", ".join(one.may_trigger),
+        )
+        for one in SHAPES.values()
+    ]  # fmt: skip
 
 
 def alerts() -> Iterator[tuple[Path, Mapping[str, Any]]]:
