@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from firedrill.binaries import locate
 from firedrill.errors import CheckFailed, EnvironmentProblem
 
-_DEADLINE_SECONDS = 60.0
+_DEADLINE_SECONDS = 120.0
 _COMPONENTS = {"promtool": "prometheus", "amtool": "alertmanager"}
 
 
@@ -95,9 +95,12 @@ def _checked(name: str, arguments: Sequence[str], what: str) -> str:
 
 
 def _run(name: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(tool(name)), *arguments], capture_output=True, text=True, timeout=_DEADLINE_SECONDS, check=False
-    )
+    command = [str(tool(name)), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        what = f"{name} did not end within {_DEADLINE_SECONDS:g} s"
+        raise CheckFailed(what, "the machine is very busy", "try again when it is not") from None
 
 
 def _said(ran: subprocess.CompletedProcess[str]) -> str:

@@ -23,7 +23,7 @@ from firedrill.errors import CheckFailed
 from firedrill.pace import format_duration, parse_duration
 
 from .ideal import Course, History
-from .model import Drill
+from .model import Deadlines, Drill
 from .needed import Needed, needed_rules
 from .ports import LoadedRule, Timings
 
@@ -74,13 +74,22 @@ class Bound:
 
 
 def lower_bound(
-    drill: Drill, rule: LoadedRule, timings: Timings, history: History, *, lasted: float | None = None
+    drill: Drill,
+    rule: LoadedRule,
+    timings: Timings,
+    history: History,
+    *,
+    lasted: float | None = None,
+    within: Deadlines | None = None,
+    phases: int | None = None,
 ) -> Bound:
     """The bound of `drill` for the rule as it is loaded. Raises CheckFailed when promtool cannot run it.
 
-    `lasted` is how long the fault was set, in seconds; without it, until the earliest firing notice.
+    `lasted` is how long the fault was set, in seconds; without it, until the earliest firing notice. What
+    would take longer than `within` has no bound. `phases` is at how many moments between two scrapes the
+    fault is tried: with 1 it is quick, and up to a scrape too long.
     """
-    trial = _Trial(drill, rule, timings, history)
+    trial = _Trial(drill, rule, timings, history, within=within, phases=phases)
     crosses, fires = trial.until("pending", "firing")
     drains = None if fires is None else trial.until_quiet(lasted or fires + timings.group_wait)
     return Bound(
@@ -98,18 +107,28 @@ def lower_bound(
 class _Trial:
     """The rule on the ideal series, as promtool sees it; times are seconds from the series' start."""
 
-    def __init__(self, drill: Drill, rule: LoadedRule, timings: Timings, history: History) -> None:
+    def __init__(
+        self,
+        drill: Drill,
+        rule: LoadedRule,
+        timings: Timings,
+        history: History,
+        *,
+        within: Deadlines | None,
+        phases: int | None,
+    ) -> None:
         self._drill, self._rule, self._timings = drill, rule, timings
-        self._needed = needed_rules(rule)
+        self._needed, self._within = needed_rules(rule), within
         self._window = self._needed.longest_range + 4 * timings.scrape
         self._course = Course(drill.ideal, history.at_most(self._window))
-        count = FEW_PHASES if self._window > LONG_SCRAPES * timings.scrape else PHASES
+        count = phases or (FEW_PHASES if self._window > LONG_SCRAPES * timings.scrape else PHASES)
         self._shifts = [timings.scrape * phase / count for phase in range(count)]
         self._fault = self._up(self._window + timings.scrape)  # on a scrape; the shifts lie before it
 
     def until(self, *states: str) -> tuple[float | None, ...]:
         """Least seconds from the fault until the alert is in each of `states`, or further."""
         horizon = self._window + self._rule.for_seconds + self._course.slowest
+        horizon = min(horizon, self._within.fire) if self._within else horizon
         runs = [(self._fault - shift, math.inf) for shift in self._shifts]
         seen = self._states(runs, self._fault, horizon)
         return tuple(
@@ -129,6 +148,7 @@ class _Trial:
         """Least seconds from a heal, `lasted` seconds after the fault, until the alert fires no more."""
         heal = self._up(self._fault + lasted)
         horizon = self._window + self._course.slowest
+        horizon = min(horizon, self._within.clear) if self._within else horizon
         runs = [(heal - lasted - shift, heal - shift) for shift in self._shifts]
         seen = self._states(runs, heal, horizon)
         last = self._moments(heal, horizon)[-1]

@@ -22,6 +22,7 @@ from .watch import delivered, held_back, is_own, missing_notices
 __all__ = ["POLL_SECONDS", "Listener", "Runner"]
 
 ARRIVED = 0.5  # of the asked rate: tells it from the unevenness of the background; the loader keeps the rate
+ESTIMATED_SCRAPES = 100  # of a window; promtool runs the rule over it in about a second
 CALM_STATES = frozenset({"pending", "firing"})
 
 BoundOf = Callable[..., Bound]
@@ -57,7 +58,8 @@ class Runner:
             with self._roster.running(self._drill), ExitStack() as cleaning:
                 cleaning.callback(self._stop_traffic, summary)
                 cleaning.callback(self._healing.ensure)
-                self._go(started)
+                refine = self._go(started)
+            refine()
         except StepFailed as failed:
             failed_step, failure = failed.step, str(failed)
         except FiredrillError as failed:
@@ -76,11 +78,13 @@ class Runner:
             notes=tuple(self._steps.notes),
         )
 
-    def _go(self, started: float) -> None:
+    def _go(self, started: float) -> Callable[[], None]:
+        """All steps; gives what makes the bound anew, which needs neither traffic nor fault."""
         drill, around, steps = self._drill, self._around, self._steps
         rule, timings = self._calm(started)
         history = self._bring_traffic()
         self._estimate(rule, timings, history)
+        self._still_calm()
         faulted = self._healing.inject(at_most=self._deadlines.fire + runbook.SECONDS)
         self._rises(rule, timings, faulted)
         self._notice("notified", "fault", faulted, self._deadlines.fire, "firing")
@@ -88,7 +92,7 @@ class Runner:
         healed = self._healing.heal()
         self._falls(healed)
         self._notice("cleared", "heal", healed, self._deadlines.clear, "resolved")
-        self._refine(rule, timings, history, faulted=faulted, healed=healed)
+        return lambda: self._refine(rule, timings, history, faulted=faulted, healed=healed)
 
     def _calm(self, started: float) -> tuple[LoadedRule, Timings]:
         """Wait until no alert is on its way; read the rule and the timings as they are loaded.
@@ -149,11 +153,28 @@ class Runner:
         )
         return History(background, plan.rate, clock.now() - began)
 
+    def _still_calm(self) -> None:
+        """The traffic alone must not do it: the times from the fault on would mean nothing."""
+        self._steps.active = self._around.metrics.active()
+        early = self._own({"pending", "firing"})
+        if early:
+            raise StepFailed(
+                "traffic",
+                f"{self._drill.alert} is {early.state} before the fault",
+                "the drill's traffic alone is too much for the service, or the machine is too busy",
+                "firedrill status, and another time",
+            )
+
     def _estimate(self, rule: LoadedRule, timings: Timings, history: History) -> None:
-        """The bound as it can be known before the fault; its time of heal is the earliest."""
+        """The bound as it can be known before the fault; its time of heal is the earliest.
+
+        Over long windows promtool needs its time: they have their bound at the end only.
+        """
+        if needed_rules(rule).longest_range > ESTIMATED_SCRAPES * timings.scrape:
+            return
         now = self._around.clock.now()
         history = self._recorded(rule, timings, history, now)
-        self._bound = self._bound_of(self._drill, rule, timings, history)
+        self._bound = self._bound_of(self._drill, rule, timings, history, within=self._deadlines)
         self._listener.bound(self._bound)
         if self._bound.fires is None:
             text = "the rule never fires on the ideal series of this drill: fault and rule do not fit"
@@ -163,9 +184,13 @@ class Runner:
         self, rule: LoadedRule, timings: Timings, history: History, *, faulted: float, healed: float
     ) -> None:
         """The bound for the history up to the fault and for the time that the fault was set."""
-        history = self._recorded(rule, timings, history, faulted)
-        lasted = healed - faulted
-        self._bound = self._bound_of(self._drill, rule, timings, history, lasted=lasted)
+        try:
+            history = self._recorded(rule, timings, history, faulted)
+            self._bound = self._bound_of(
+                self._drill, rule, timings, history, lasted=healed - faulted, within=self._deadlines
+            )
+        except FiredrillError as error:
+            self._steps.note(f"the lower bound could not be computed: {error.what}: {error.why}")
         self._steps.reached[:] = [replace(step, least=self._least(step.name)) for step in self._steps.reached]
 
     def _recorded(self, rule: LoadedRule, timings: Timings, history: History, end: float) -> History:

@@ -1,5 +1,6 @@
 """Every drill: its fault carries its rule, only its fault does, and its notices are where it looks."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -37,12 +38,17 @@ every_drill_of_an_alert = pytest.mark.parametrize("drill", OF_ALERTS, ids=_name)
 
 def _loaded(drill: Drill, pace: str) -> LoadedRule:
     """The drill's rule as Prometheus loads it at `pace`, with all rules of its slice."""
+    return _of_slice(drill.file, drill.alert, pace)
+
+
+@lru_cache
+def _of_slice(file: Path, alert: str, pace: str) -> LoadedRule:
     groups = []
-    for path in (drill.file.with_name("alerts.yml"), drill.file.with_name("slo_rules.yml")):
+    for path in (file.with_name("alerts.yml"), file.with_name("slo_rules.yml")):
         if path.exists():
             groups += yaml.safe_load(pace_file(path, path.read_text("utf-8"), pace))["groups"]
     rules = (rule for group in groups for rule in group["rules"])
-    rule = next(rule for rule in rules if rule.get("alert") == drill.alert)
+    rule = next(rule for rule in rules if rule.get("alert") == alert)
     text = yaml.safe_dump({"groups": groups}, width=10_000)
     return LoadedRule(rule["expr"], seconds(str(rule.get("for", "0"))), 1.5 if pace == "demo" else 15.0, text)
 
@@ -72,7 +78,7 @@ def test_a_drills_fault_carries_its_rule_and_the_deadlines_leave_room(drill: Dri
     rule = _loaded(drill, pace)
     wait, interval = (seconds(pace_duration(text, pace)) for text in ("10s", "5m"))
     timings = Timings(rule.evaluation_seconds, wait, interval)
-    found = lower_bound(drill, rule, timings, _history(drill, rule))
+    found = lower_bound(drill, rule, timings, _history(drill, rule), within=drill.deadlines[pace], phases=1)
     deadlines = drill.deadlines[pace]
     late = found.cleared(late=timings.scrape + rule.evaluation_seconds)
     assert found.usual is not None
@@ -88,7 +94,9 @@ def test_without_the_fault_the_rule_stays_quiet_under_the_drills_traffic(drill: 
     quiet = Drill(**{**drill.__dict__, "ideal": tuple(one.quiet() for one in drill.ideal)})
     rule = _loaded(drill, "demo")
     timings = Timings(rule.evaluation_seconds, 1.0, 30.0)
-    found = lower_bound(quiet, rule, timings, _history(drill, rule, background=1.0))
+    found = lower_bound(
+        quiet, rule, timings, _history(drill, rule, background=1.0), within=drill.deadlines["demo"], phases=1
+    )
     assert (found.crosses, found.fires) == (None, None)
 
 
@@ -118,7 +126,14 @@ def test_a_rule_ten_times_too_lax_fails_its_drill(drill: Drill) -> None:
     )
     assert yaml.safe_load(changed.rule_file) != yaml.safe_load(rule.rule_file)
     timings = Timings(rule.evaluation_seconds, 1.0, 30.0)
-    found = lower_bound(drill, changed, timings, _history(drill, rule, background=1.0))
+    found = lower_bound(
+        drill,
+        changed,
+        timings,
+        _history(drill, rule, background=1.0),
+        within=drill.deadlines["demo"],
+        phases=1,
+    )
     assert found.crosses is None
 
 
@@ -134,12 +149,18 @@ def test_a_drills_queries_are_valid_at_both_paces(drill: Drill, tmp_path: Path) 
     promtool.check_rules([file])
 
 
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Alertmanager's, at demo pace."""
+    folder = tmp_path_factory.mktemp("paced")
+    materialise(PROJECT, folder, "demo")
+    return folder / "alertmanager/alertmanager.yml"
+
+
 @needs_amtool
 @every_drill_of_an_alert
-def test_alertmanager_routes_an_alert_to_where_its_drill_looks(drill: Drill, tmp_path: Path) -> None:
+def test_alertmanager_routes_an_alert_to_where_its_drill_looks(drill: Drill, config: Path) -> None:
     """amtool walks the tree with the rule's labels; the drill names each way of the receiver and no other."""
-    materialise(PROJECT, tmp_path, "demo")
-    config = tmp_path / "alertmanager/alertmanager.yml"
     [receiver] = promtool.receivers(config, {"alertname": drill.alert, **drill.labels})
     entry = next(
         one for one in yaml.safe_load(config.read_text("utf-8"))["receivers"] if one["name"] == receiver

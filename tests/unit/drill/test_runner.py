@@ -233,7 +233,13 @@ class Told:
 
 
 def bound_of(
-    drill: Drill, rule: LoadedRule, timings: Timings, history: History, *, lasted: float | None = None
+    drill: Drill,
+    rule: LoadedRule,
+    timings: Timings,
+    history: History,
+    *,
+    lasted: float | None = None,
+    within: Deadlines | None = None,
 ) -> Bound:
     """A lower bound without promtool: it crosses after 5 seconds and drains in 20."""
     assert (timings, history.background_rate, history.traffic_rate) == (Timings(1.5, 1.0, 30.0), 1.0, 10.0)
@@ -507,7 +513,13 @@ def test_the_bound_is_made_again_with_what_really_was() -> None:
     seen: list[tuple[float | None, int]] = []
 
     def counting(
-        drill: Drill, rule: LoadedRule, timings: Timings, history: History, *, lasted: float | None = None
+        drill: Drill,
+        rule: LoadedRule,
+        timings: Timings,
+        history: History,
+        *,
+        lasted: float | None = None,
+        within: Deadlines | None = None,
     ) -> Bound:
         seen.append((lasted, len(history.recorded["x"].values)))
         drains = 20.0 if lasted is None else 25.0
@@ -534,7 +546,7 @@ def test_a_process_is_stopped_and_started_without_traffic() -> None:
     around = Surroundings(world, world, world, world, world, world, world, world)
     histories: list[History] = []
 
-    def noting(*arguments: object, lasted: float | None = None) -> Bound:
+    def noting(*arguments: object, **options: object) -> Bound:
         histories.append(arguments[3])  # type: ignore[arg-type]  # as in bound_of
         return Bound(1.5, 1.5, 18.0, 1.0, 30.0, crosses=5.0, fires=23.0, drains=20.0)
 
