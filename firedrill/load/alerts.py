@@ -14,6 +14,9 @@ LEAST_GRACE_SECONDS = 10.0  # an evaluation and a scrape at demo pace, and a bus
 class Alerts(Protocol):
     """What is asked about alerts; Watchdog, which fires always, is left out."""
 
+    def firing(self) -> frozenset[str]:
+        """The names that fire now."""
+
     def fired(self, *, seconds: float) -> frozenset[str]:
         """The names that fired at any moment of the last `seconds`."""
 
@@ -29,6 +32,10 @@ class PrometheusAlerts:
 
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
+
+    def firing(self) -> frozenset[str]:
+        """See Alerts."""
+        return self._names('ALERTS{alertstate="firing",severity!="none"}')
 
     def fired(self, *, seconds: float) -> frozenset[str]:
         """See Alerts."""

@@ -85,7 +85,7 @@ class Watch:
     def begin(cls, alerts: Alerts, pace: str) -> "Watch":
         """Note what fires before the run."""
         try:
-            return cls(alerts, pace, alerts.fired(seconds=1))
+            return cls(alerts, pace, alerts.firing())
         except FiredrillError:
             return cls(alerts, pace, None)
 

@@ -19,6 +19,10 @@ class Alerts:
         self.names, self.asked = names, itertools.count(at_once)
         self.shown = at_once
 
+    def firing(self) -> frozenset[str]:
+        """None, as long as nobody asks."""
+        return frozenset()
+
     def fired(self, *, seconds: float) -> frozenset[str]:
         """Those so far."""
         assert seconds >= 0
