@@ -4,6 +4,7 @@ SHELL := /bin/sh
 BOOTSTRAP ?= python3 scripts/bootstrap.py
 PYTHON_BIN := .venv/bin/python
 FIREDRILL := .venv/bin/firedrill
+PARALLEL := -n logical --dist loadfile
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .PHONY: help up down status logs doctor verify drill drills fault heal load reload bench check test clean generate lock setup setup-dev
@@ -64,14 +65,15 @@ check: setup-dev ## Fast checks without backends: lint, types, unit and contract
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@$(PYTHON_BIN) -m pytest -q tests/unit tests/contract
+	@$(PYTHON_BIN) -m pytest -q $(PARALLEL) -m "not servers" tests/unit tests/contract
 
 test: setup-dev ## Everything: checks, then the whole stack (builds what is missing)
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@$(FIREDRILL) build --all
-	@$(PYTHON_BIN) -m pytest tests
+	@THOROUGH=1 $(PYTHON_BIN) -m pytest -q $(PARALLEL) tests/unit tests/contract
+	@$(PYTHON_BIN) -m pytest tests/integration
 
 clean: setup ## Stop the stack and delete its data, after asking
 	@$(FIREDRILL) clean
