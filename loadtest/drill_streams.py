@@ -3,6 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from loadtest import fds_requests, judgment_requests, shop_requests, workflow_requests
 from loadtest.request import Request
@@ -19,8 +20,10 @@ def service_of(stream: str) -> str:
 
 
 def asking_models(seed: int) -> Iterator[Request]:
-    """Judgments that nobody asked for before and that a language model decides: one call for each."""
-    return judgment_requests.fresh_stream(seed, policy="llm")
+    """Judgments by a language model past the cache: one call for each, and no miss."""
+    for request in judgment_requests.fresh_stream(seed, policy="llm"):
+        assert isinstance(request.body, dict)
+        yield replace(request, body={**request.body, "use_cache": False})
 
 
 def labelled_payments(seed: int) -> Iterator[Request]:

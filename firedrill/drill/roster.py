@@ -19,6 +19,8 @@ class Roster:
         self._lock = threading.Lock()
         self._running: list[Drill] = []
         self._lingering: set[str] = set()
+        self.beginning = threading.Lock()
+        # Held while a drill brings its traffic: two at once are a jolt that services answer with 5xx.
 
     @contextmanager
     def running(self, drill: Drill) -> Iterator[None]:

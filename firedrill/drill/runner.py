@@ -82,8 +82,9 @@ class Runner:
         """All steps; gives what makes the bound anew, which needs neither traffic nor fault."""
         drill, around, steps = self._drill, self._around, self._steps
         rule, timings = self._calm(started)
-        history = self._bring_traffic()
-        self._estimate(rule, timings, history)
+        with self._roster.beginning:
+            history = self._bring_traffic()
+            self._estimate(rule, timings, history)
         self._still_calm()
         faulted = self._healing.inject(at_most=self._deadlines.fire + runbook.SECONDS)
         self._rises(rule, timings, faulted)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
-from .model import EVERYTHING, Drill
+from .model import EVERYTHING, HEARTBEAT, Drill
 from .result import Result
 
 SIDE_BY_SIDE = 4  # each polls a few times a second and drives tens of requests; two cores carry as many
@@ -56,7 +56,12 @@ class Queue:
         self._running.remove(drill)
 
     def _load(self, drill: Drill) -> float:
-        """What waits for the same places, itself included; who disturbs everything waits for a gap."""
+        """What waits for the same places, itself included; who disturbs everything waits for a gap.
+
+        A heartbeat comes last: Prometheus begins anew in it, and a bound needs what came before.
+        """
+        if drill.kind == HEARTBEAT:
+            return -1.0
         if EVERYTHING in drill.disturbs and len(self._waiting) > 1:
             return 0.0
         return sum(self._cost(one) for one in self._waiting if one.disturbs & drill.disturbs)
