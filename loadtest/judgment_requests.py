@@ -10,7 +10,7 @@ from loadtest.request import Answer, Request
 PATH = "/api/v1/judgment/execute"
 TENANTS = ("acme", "globex", "initech")  # not "probe": `firedrill verify` alone writes its series
 POLICIES = ("rule", "llm", "hybrid")
-REPEATED_SHARE = 0.6  # the cache hit rate that follows is well above the 30% that an alert watches
+REPEATED_SHARE = 0.7  # the cache hit rate that follows is well above the 30% that an alert watches
 INVALID_SHARE = 0.03
 REMEMBERED = 20  # questions: recent ones, so that a repeat comes before the cache forgets
 
@@ -32,12 +32,18 @@ def background_stream(seed: int, user: int = 0) -> Iterator[Request]:
 
 
 def drill_stream(seed: int, user: int = 0) -> Iterator[Request]:
-    """Valid requests without end; same arguments, same requests."""
+    """Valid requests without end; same arguments, same requests.
+
+    Repeats are spread evenly: drawn by chance, a quiet minute's hit rate strays below the alert's limit.
+    """
     choose = random.Random(f"judgment-{seed}-{user}")
     asked: deque[Request] = deque(maxlen=REMEMBERED)
     fresh = _fresh(choose)
+    owed = choose.random()
     while True:
-        if asked and choose.random() < REPEATED_SHARE:
+        owed = min(owed + REPEATED_SHARE, 2.0)
+        if asked and owed >= 1:
+            owed -= 1
             yield choose.choice(asked)
         else:
             request = next(fresh)

@@ -43,8 +43,9 @@ def _target_labels(path: Path) -> Iterator[Mapping[str, str]]:
 
 def expected_alerts(root: Path, started: frozenset[str]) -> dict[str, str]:
     """The alerts of the started services, and the platform's own, each with the file that holds it."""
-    files = [root / "services" / name / "alerts.yml" for name in sorted(started)]
-    files.append(root / "config/platform/alerts.yml")
+    folders = [root / "services" / name for name in sorted(started)]
+    folders.append(root / "config/platform")
+    files = [folder / name for folder in folders for name in ("alerts.yml", "slo_rules.yml")]
     return {
         rule["alert"]: path.relative_to(root).as_posix()
         for path in files

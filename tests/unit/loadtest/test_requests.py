@@ -74,7 +74,7 @@ def test_judgment_repeats_more_than_half() -> None:
     for each in valid:
         repeats += each in recent[-200:]
         recent.append(each)
-    assert 0.55 < repeats / len(valid) < 0.65
+    assert 0.68 < repeats / len(valid) < 0.74
 
 
 def test_judgment_takes_what_is_valid_and_refuses_the_rest() -> None:
