@@ -72,10 +72,9 @@ def metric_rows(service: str) -> list[tuple[str, str, str, str]]:
 
 def alert_rows(service: str) -> list[tuple[str, str, str, str]]:
     """Name, severity, `for` and summary of each alert of the slice."""
-    path = ROOT / "services" / service / "alerts.yml"
-    if not path.exists():
-        return []
-    rules = [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+    paths = [ROOT / "services" / service / name for name in ("alerts.yml", "slo_rules.yml")]
+    groups = [group for path in paths if path.exists() for group in yaml.safe_load(path.read_text())["groups"]]
+    rules = [rule for group in groups for rule in group["rules"]]
     return [
         (
             f"[{rule['alert']}](../services/{service}/runbooks/{rule['alert']}.md)",
