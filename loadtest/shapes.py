@@ -158,6 +158,7 @@ _SHAPES = (
         _STEADY,
         wave=True,
         triggers=("FDSPrecisionDrop",),
+        may_trigger=_SLOW,
     ),
     Shape(
         "capacity",
