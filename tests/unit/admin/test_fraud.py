@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from faults import Dice
 from services.admin.faults import FAULTS, FaultyFraudService, FaultyStore
 from services.admin.fraud import FraudClient
 from services.admin.ports import FdsUnavailableError
@@ -143,7 +144,7 @@ def test_faults_of_fds() -> None:
         slept.append(seconds)
 
     async def run(switch: FakeSwitch) -> Any:
-        service = FaultyFraudService(FakeFds(), switch, limit_seconds=3, sleep=sleep)
+        service = FaultyFraudService(FakeFds(), switch, Dice(switch, 7), limit_seconds=3, sleep=sleep)
         return await service.label("t-1", "fraud")
 
     assert asyncio.run(run(FakeSwitch())) == "delivered"
