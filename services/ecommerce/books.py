@@ -254,10 +254,13 @@ class PostgresBooks:
             sa.update(orders)
             .where(orders.c.payment_id == payments.c.id, payments.c.id == payment_id)
             .values(order)
-            .returning(orders.c.id, orders.c.buyer, orders.c.amount, payments.c.method, orders.c.status)
-        )
+            .returning(
+                orders.c.id, orders.c.buyer, orders.c.amount, payments.c.method, orders.c.status,
+                payments.c.risk_level,
+            )
+        )  # fmt: skip
         row = (await connection.execute(moved)).one()
-        return Settled(payment_id, row[0], row[1], row[2], row[3], outcome, row[4])
+        return Settled(payment_id, row[0], row[1], row[2], row[3], outcome, row[4], row[5])
 
 
 def _wait(outcome: Outcome) -> float:

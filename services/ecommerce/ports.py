@@ -24,6 +24,7 @@ from services.ecommerce.domain import (
     Product,
     Purchase,
     Reason,
+    RiskLevel,
     Step,
     User,
     Verdict,
@@ -109,7 +110,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Settled:
-    """A payment that left the state pending, with its order's state afterwards."""
+    """A payment that left the state pending, with its order's state afterwards.
+
+    `risk_level` is None when fds never had a say.
+    """
 
     payment_id: UUID
     order_id: UUID
@@ -118,6 +122,7 @@ class Settled:
     method: PaymentMethod
     outcome: Outcome
     order_status: OrderStatus
+    risk_level: RiskLevel | None = None
 
 
 @dataclass(frozen=True)

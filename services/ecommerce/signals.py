@@ -234,14 +234,23 @@ class Signals:
             amount=event.amount,
             order_id=event.order_id,
             payment_id=event.payment_id,
+            risk_level=event.risk_level,
             user_id=str(event.buyer),
         )
 
-    def _paid(self, outcome: Outcome, *, method: str, amount: int, **fields: object) -> None:
+    def _paid(
+        self,
+        outcome: Outcome,
+        *,
+        method: str,
+        amount: int,
+        risk_level: RiskLevel | None,
+        **fields: object,
+    ) -> None:
         self.payments.add(1, outcome.status, method)
         if outcome.status == "completed":
             self.payment_amount.add(amount)
-        said = {key: str(value) for key, value in fields.items() if value is not None}
+        said = {key: str(value) for key, value in fields.items()}
         write = self._log.warning if outcome.status == "failed" else self._log.info
         write(
             _PAYMENT_EVENT[outcome.status],
@@ -249,6 +258,7 @@ class Signals:
             amount=amount,
             payment_method=method,
             reason=outcome.reason,
+            risk_level=risk_level,
         )
 
     def checkout_failed(self) -> None:

@@ -335,6 +335,7 @@ def test_a_verdict_that_comes_late_is_kept(postgres: Server) -> None:
         settled = await store.books.settle(held.payment_id, PENDING, Verdict("hold", "high", 70.0))
         assert settled is not None
         assert settled.order_status == "pending"
+        assert settled.risk_level == "high"
         return await store.rows("SELECT status, reason, decision, risk_score FROM shop_payments")
 
     assert with_store(postgres.url, work) == [("pending", "review", "hold", 70.0)]

@@ -58,6 +58,9 @@ def test_a_pending_payment_is_settled(reason: Reason, verdict: Verdict, label: A
     counted = 0 if expected == ("pending", expected[1]) else 1  # type: ignore[index]  # a pair
     status = expected[0]  # type: ignore[index]  # a pair
     assert rig.value("ecommerce_payments_total", status=status, payment_method="credit_card") == counted
+    told = [line for name in ("Payment completed", "Payment declined") for line in rig.lines(name)]
+    assert len(told) == counted
+    assert all("risk_level" in line for line in told)
     assert len(rig.spans("ecommerce.review")) == 1
 
 
