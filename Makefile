@@ -66,6 +66,7 @@ check: setup-dev ## Fast checks without backends: lint, types, unit and contract
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@$(PYTHON_BIN) -m pytest -q $(PARALLEL) -m "not servers" tests/unit tests/contract
+	@echo "not run here: tests that start PostgreSQL or Redis, and those of the running stack; make test has them"
 
 test: setup-dev ## Everything: checks, then the whole stack (builds what is missing)
 	@.venv/bin/ruff check .

@@ -4,11 +4,16 @@ import os
 from collections.abc import Generator, Iterator, Sequence
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from telemetry.clients import uninstrument_clients
 
 SERVERS = frozenset(("postgres", "postgres_url", "redis", "redis_url"))
 """Fixtures that start PostgreSQL or Redis."""
+
+# How long an example takes says something of the machine, which others use too, and nothing of the code.
+settings.register_profile("firedrill", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("firedrill")
 
 
 @pytest.hookimpl(wrapper=True)
