@@ -1,4 +1,4 @@
-"""Which drill runs when: side by side as long as none disturbs another, the longest first."""
+"""Which drill runs when: side by side as long as none disturbs another, the longest chains first."""
 
 import threading
 import time
@@ -43,9 +43,12 @@ class Queue:
         self._running: list[Drill] = []
 
     def take(self) -> Drill | None:
-        """The next drill that may start now: the one whose service has the most to do; None for none."""
+        """The next drill that may start now: the first of the service that has the most to do; None for none.
+
+        Those of one service keep their order: what one leaves behind in a long window is the next one's past.
+        """
         free = [one for one in self._waiting if not any(one.disturbed_by(other) for other in self._running)]
-        chosen = max(free, key=lambda one: (self._load(one), self._cost(one)), default=None)
+        chosen = max(free, key=self._load, default=None)  # the first of those with as much
         if chosen is not None:
             self._waiting.remove(chosen)
             self._running.append(chosen)

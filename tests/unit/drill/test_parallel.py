@@ -57,15 +57,15 @@ def test_the_service_with_most_to_do_comes_first_and_who_needs_all_comes_last() 
     """So that the whole takes no longer than its longest chain and what must run alone."""
     costs = {"A": 10.0, "A2": 20.0, "B": 25.0, "D": 99.0}
     second = drill("A2", "a")
-    queue = Queue([ALONE, A, B, second], cost=lambda one: costs[one.alert])
-    assert queue.take() is second  # 30 seconds wait for a, of which this is the longer
+    queue = Queue([ALONE, B, A, second], cost=lambda one: costs[one.alert])
+    assert queue.take() is A  # 30 seconds wait for a, of which this is the first
     assert queue.take() is B
     assert queue.take() is None
-    queue.ended(second)
-    assert queue.take() is A
+    queue.ended(A)
+    assert queue.take() is second
     queue.ended(B)
     assert queue.take() is None
-    queue.ended(A)
+    queue.ended(second)
     assert queue.take() is ALONE
 
 
