@@ -60,7 +60,7 @@ def _incoming(router: APIRouter, take: Take) -> None:
 
     @router.post("/webhook/{receiver}")
     async def webhook(receiver: str, request: Request) -> Response:
-        """Alertmanager's native webhook, version 4."""
+        """Alertmanager's native webhook, version 4, or Grafana's, version 1."""
         try:
             stored = await take(Kind.WEBHOOK, request, lambda body: parse_webhook(body, receiver))
         except RefusedMessageError as refusal:

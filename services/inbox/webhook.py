@@ -1,4 +1,4 @@
-"""Alertmanager's native webhook payload, version 4, turned into a message."""
+"""The webhook payload of Alertmanager (version 4), and Grafana's likeness of it (version 1), as a message."""
 
 from collections.abc import Iterator
 
@@ -20,13 +20,14 @@ from services.inbox.domain import (
     unique_links,
 )
 
+_VERSIONS = ("4", "1")
 _LINK_ANNOTATIONS = (("runbook_url", "runbook"), ("dashboard_url", "dashboard"))
 
 
 def parse_webhook(content: bytes, path_receiver: str) -> Message:
     """The message in `content`; the receiver that the payload names wins over that of the path.
 
-    RefusedMessageError for what is not JSON, not version 4, or holds no well-formed alert.
+    RefusedMessageError for what is not JSON, of no known version, or holds no well-formed alert.
     """
     payload = _payload(content)
     asked = checked_name(path_receiver)
@@ -57,8 +58,10 @@ def _payload(content: bytes) -> dict[str, Json]:
         raise RefusedMessageError(Refusal.NOT_JSON, f"the body is not JSON: {error}") from None
     if not isinstance(payload, dict):
         raise RefusedMessageError(Refusal.NOT_JSON, "the body is not a JSON object")
-    if text_of(payload.get("version")) != "4":
-        raise RefusedMessageError(Refusal.BAD_VERSION, 'the webhook\'s version must be "4"')
+    if text_of(payload.get("version")) not in _VERSIONS:
+        raise RefusedMessageError(
+            Refusal.BAD_VERSION, 'the webhook\'s version must be "4", or Grafana\'s "1"'
+        )
     return payload
 
 

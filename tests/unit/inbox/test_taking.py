@@ -38,6 +38,15 @@ async def test_webhook_is_kept_with_all_that_it_says(
     assert message["received_at_ns"] / 1e9 == message["received_at"]
 
 
+async def test_webhook_of_grafana_is_taken_too(inbox: httpx.AsyncClient, webhook: dict[str, Any]) -> None:
+    """It is Alertmanager's with a version of its own and a few keys more."""
+    extra = {"version": "1", "orgId": 1, "receiver": "grafana-inbox", "title": "x", "state": "alerting"}
+    answer = await inbox.post("/webhook/grafana-inbox", json={**webhook, **extra})
+    assert answer.status_code == 200
+    message = await newest(inbox)
+    assert (message["receiver"], message["alertname"]) == ("grafana-inbox", "JudgmentHighErrorRate")
+
+
 async def test_slack_message_of_alertmanager(inbox: httpx.AsyncClient, slack: dict[str, Any]) -> None:
     """The answer is Slack's "ok"; channel, status, name, severity and links are read from the text."""
     answer = await inbox.post("/slack/elsewhere", json=slack)
