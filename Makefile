@@ -79,7 +79,7 @@ test: setup-dev ## Everything: checks, then the whole stack (builds what is miss
 clean: setup ## Stop the stack and delete its data, after asking
 	@$(FIREDRILL) clean
 
-generate: setup-dev ## Renew the pages in docs/ that are made from the code
+generate: setup-dev ## Renew what is made from the code: dashboards, SLO rules, pages in docs/
 	@$(PYTHON_BIN) scripts/generate_docs.py
 
 lock: setup-dev ## Renew requirements/*.txt from requirements/*.in

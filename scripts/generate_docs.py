@@ -1,4 +1,4 @@
-"""Write docs/signals.md, docs/commands.md and docs/settings.md from what the code declares; and SLO rules.
+"""Write the pages in docs/ that the code declares, the SLO rules and the dashboards.
 
 Usage: generate_docs.py [--check]   (--check writes nothing and fails when a page is not current)
 """
@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import generate_alerts  # noqa: E402 - after the path is set
+import generate_dashboards  # noqa: E402 - after the path is set
 import generate_faults  # noqa: E402 - after the path is set
 
 from firedrill import slo  # noqa: E402 - after the path is set
@@ -73,7 +74,9 @@ def metric_rows(service: str) -> list[tuple[str, str, str, str]]:
 def alert_rows(service: str) -> list[tuple[str, str, str, str]]:
     """Name, severity, `for` and summary of each alert of the slice."""
     paths = [ROOT / "services" / service / name for name in ("alerts.yml", "slo_rules.yml")]
-    groups = [group for path in paths if path.exists() for group in yaml.safe_load(path.read_text())["groups"]]
+    groups = [
+        group for path in paths if path.exists() for group in yaml.safe_load(path.read_text())["groups"]
+    ]
     rules = [rule for group in groups for rule in group["rules"]]
     return [
         (
@@ -151,6 +154,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/settings.md": settings_page,
     generate_faults.PAGE: generate_faults.page,
     generate_alerts.PAGE: lambda: generate_alerts.page(MARK, table),
+    generate_dashboards.PAGE: lambda: generate_dashboards.page(MARK, table),
 }
 
 
@@ -158,14 +162,22 @@ def main(arguments: Sequence[str]) -> int:
     """Write the pages, or with --check name those that are not current."""
     stale = []
     files = {ROOT / name: make() for name, make in PAGES.items()} | slo.generated(ROOT)
+    files |= generate_dashboards.files()
     for path, text in files.items():
         name = path.relative_to(ROOT).as_posix()
         if path.exists() and path.read_text() == text:
             continue
         stale.append(name)
         if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             print(f"wrote {name}")
+    for path in generate_dashboards.leftovers():
+        name = path.relative_to(ROOT).as_posix()
+        stale.append(name)
+        if "--check" not in arguments:
+            path.unlink()
+            print(f"removed {name}")
     if stale and "--check" in arguments:
         print(f"not current: {', '.join(stale)}; run `make generate`", file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 """Imports follow the arrows of the design, and importing a module does nothing."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -88,6 +89,23 @@ def test_packages_import_only_along_the_arrows(found: list[Import]) -> None:
         and target != (own := one.module.split(".")[0])
         and target not in ARROWS[own]
         and not one.module.startswith("loadtest.bench")  # it measures telemetry and the running stack
+        # Compiled by `make generate`, never served.
+        and not (one.module.endswith(".dashboard") and one.target.startswith("firedrill.dashboards"))
+    ]
+    assert not wrong
+
+
+def test_what_runs_imports_no_dashboard(found: list[Import]) -> None:
+    """The package that builds dashboards is not there where services and the command run."""
+    wrong = [
+        f"{one.module}:{one.line} imports {one.target}"
+        for one in found
+        if not one.module.startswith("firedrill.dashboards.")
+        and not one.module.endswith(".dashboard")
+        and (
+            one.target.startswith("grafana_foundation_sdk")
+            or re.search(r"services\.\w+\.dashboard", one.target)
+        )
     ]
     assert not wrong
 
