@@ -78,7 +78,10 @@ class Course:
         return self._counter(one, at, fault, heal)
 
     def _counter(self, series: IdealSeries, at: float, fault: float, heal: float) -> float | None:
-        """As recorded up to the fault, then the integral of its rate."""
+        """As recorded up to the fault, then the integral of its rate.
+
+        Events are whole: a fault that strikes one request in twenty may strike the first.
+        """
         recorded = self._history.recorded.get(series.series)
         if recorded is not None and at <= fault:
             return recorded.at(fault - at)
@@ -86,7 +89,8 @@ class Course:
         rate = self._history.rate
         under = rate * series.faulty * max(0.0, min(at, heal) - fault)
         after = rate * series.healthy * max(0.0, at - heal)
-        return (past or 0.0) + under + after
+        lead = min(1.0, rate * max(0.0, min(at, heal) - fault)) if series.faulty > series.healthy else 0.0
+        return (past or 0.0) + under + lead + after
 
     def _healthy_past(self, series: IdealSeries, at: float, fault: float) -> float:
         history = self._history

@@ -20,15 +20,15 @@ def values(one: IdealSeries | IdealLevel, history: History = STEADY) -> list[flo
 
 
 def test_a_counter_grows_with_the_rates_and_with_what_each_request_adds() -> None:
-    """Background alone until 5, then traffic too; twice as much under the fault; as before after the heal."""
-    assert values(IdealSeries("x", 1, 2)) == [0.0, 55.0, 255.0, 455.0, 555.0]
+    """Background until 5, then traffic too; twice as much under the fault, one at once; then as before."""
+    assert values(IdealSeries("x", 1, 2)) == [0.0, 55.0, 256.0, 456.0, 556.0]
 
 
 def test_a_counter_begins_with_what_was_recorded() -> None:
     """And is missing where Prometheus has nothing; between two samples it is thought to grow evenly."""
     recorded = {"x": Recorded(8.0, (100.0, 140.0))}
     found = values(IdealSeries("x", 0, 1), History(1.0, 9.0, 5.0, recorded))
-    assert found == [MISSING, 140.0, 240.0, 340.0, 340.0]
+    assert found == [MISSING, 140.0, 241.0, 341.0, 341.0]
     longer = {"x": Recorded(20.0, (100.0, 140.0))}
     assert values(IdealSeries("x", 0, 1), History(1.0, 9.0, 5.0, longer))[0] == 120.0
 
