@@ -49,7 +49,8 @@ def test_what_is_broken_fails_its_drill_at_the_step_that_shows_it(stack: Any, tm
     # CircuitBreakerOpen's notice goes to the receiver of its system's other alerts.
     receivers = ("receiver: ai-factory-warning", "receiver: ai-factory-other")
     # Slack takes no text of more than 40,000 characters.
-    template = ("channel: '#platform'", "channel: '#platform'\n        pretext: '" + "x" * 50_000 + "'")
+    channel = "    channel: '#platform'\n"
+    template = (channel, f"{channel}    pretext: '{'x' * 50_000}'\n")
     with (
         edited(view, "prometheus", ("> 10\n", "> 100\n"), slice_="fds"),
         edited(view, "prometheus", ("severity: warning", "severity: info"), slice_="ecommerce"),
