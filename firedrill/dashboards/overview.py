@@ -2,12 +2,15 @@
 
 from .board import Board, Variable
 from .limits import Limit, alert_limit
-from .stack import SYSTEM, targets_down
 from .theme import RUNBOOKS, Query, Tile, graph, link, logs, runbook, stat, table
 
 FIRING = 'ALERTS{alertstate="firing", severity!="none"}'
-REQUESTS = " or ".join(
-    f"rate({name}[$__rate_interval])" for name in ("http_requests_total", "ecommerce_http_requests_total")
+SYSTEM = "platform"
+COUNTERS = {"http_requests_total": "status", "ecommerce_http_requests_total": "status_code"}
+"""Each counter of requests, with its label of the answer's status."""
+REQUESTS = " or ".join(f"rate({name}[$__rate_interval])" for name in COUNTERS)
+FAILURES = " or ".join(
+    f'rate({name}{{{label}=~"5.."}}[$__rate_interval])' for name, label in COUNTERS.items()
 )
 OTHER_BOARD = "stack-health"
 BOARDS = {
@@ -29,17 +32,17 @@ def dashboards() -> list[Board]:
             description="Start here: is anything wrong, in which system, and where to look next.",
             system="",
             rows=[
-                [_firing(), targets_down(4), _faults(), _budgets()],
+                [_firing(), _faults(), _systems(), _budgets()],
                 [_alerts(), _burning()],
-                [_systems(), _requests()],
+                [_requests(), _failures()],
                 [_lines()],
             ],
             variables=[Variable("service", "service", None, "Service (log lines)")],
             links=[
                 link("Runbooks and inbox", "http://127.0.0.1:8090/"),
                 *(
-                    link(uid, f"/d/{uid}", icon="dashboard", keep_time=True)
-                    for uid in (*BOARDS.values(), OTHER_BOARD)
+                    link(name.capitalize(), f"/d/{uid}", icon="dashboard", keep_time=True)
+                    for name, uid in [*BOARDS.items(), ("stack", OTHER_BOARD)]
                 ),
             ],
         )
@@ -76,7 +79,7 @@ def _budgets() -> Tile:
         "Of the last 30 days, by objective: at 0 the promise is broken.",
         [Query("slo:error_budget_remaining:ratio30d", "{{slo}}")],
         unit="percentunit",
-        width=12,
+        width=9,
         decimals=1,
         limit=Limit(0, "below", 0.25),
         links=[*runbook("fds", "FDSLatencySLOBurnFast"), *runbook("ecommerce", "APILatencySLOBurnFast")],
@@ -95,7 +98,8 @@ def _alerts() -> Tile:
         "What fires, with a click on the alert to its runbook and on the dashboard to its graphs.",
         Query(rows),
         width=12,
-        columns=["alertname", "severity", "system", "service", "slice", "dashboard"],
+        columns=["alertname", "severity", "system", "service", "dashboard", "slice"],
+        hidden=["slice"],
         cell_links=[
             ("alertname", link("Runbook", f"{RUNBOOKS}/${{__data.fields.slice}}/${{__value.text}}")),
             ("dashboard", link("Dashboard", "/d/${__value.text}", keep_time=True)),
@@ -118,12 +122,14 @@ def _burning() -> Tile:
 
 
 def _systems() -> Tile:
-    return graph(
+    return stat(
         "Targets up by system",
-        "Share of each system's targets that answer.",
+        "Share of each system's scrape targets that answer.",
         [Query("avg by (system) (up)", "{{system}}")],
         unit="percentunit",
-        width=12,
+        width=7,
+        decimals=0,
+        limit=Limit(1, "below"),
         links=runbook("platform", "TargetDown"),
     )
 
@@ -135,6 +141,19 @@ def _requests() -> Tile:
         [Query(f"sum by (system) ({REQUESTS})", "{{system}}")],
         unit="reqps",
         width=12,
+    )
+
+
+def _failures() -> Tile:
+    """A system without a failure has no such series; 0 is said for it."""
+    everything = f"sum by (system) ({REQUESTS})"
+    return graph(
+        "Failed requests by system",
+        "Share of the requests of each system that were answered with a server error.",
+        [Query(f"(sum by (system) ({FAILURES}) or {everything} * 0) / {everything}", "{{system}}")],
+        unit="percentunit",
+        width=12,
+        links=runbook("ecommerce", "HighErrorRate"),
     )
 
 

@@ -34,23 +34,18 @@ def dashboards() -> list[Board]:
     ]
 
 
-def targets_down(width: int) -> Tile:
-    """How many scrape targets do not answer; the newcomer's page has it too."""
-    return stat(
-        "Targets down",
-        "Scrape targets that do not answer.",
-        [Query("count(up == 0) or vector(0)", "down")],
-        unit="short",
-        width=width,
-        decimals=0,
-        limit=Limit(1),
-        links=runbook("platform", "TargetDown"),
-    )
-
-
 def _figures() -> list[Tile]:
     return [
-        targets_down(6),
+        stat(
+            "Targets down",
+            "Scrape targets that do not answer.",
+            [Query("count(up == 0) or vector(0)", "down")],
+            unit="short",
+            width=6,
+            decimals=0,
+            limit=Limit(1),
+            links=runbook("platform", "TargetDown"),
+        ),
         stat(
             "Samples per second",
             "Samples of metrics that Prometheus stores, a second.",

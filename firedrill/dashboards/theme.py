@@ -174,10 +174,14 @@ def table(
     width: int,
     columns: Sequence[str],
     cell_links: Sequence[tuple[str, dashboard.DashboardLink]],
+    hidden: Sequence[str] = (),
     none: str,
     height: int = GRAPH_HEIGHT,
 ) -> Tile:
-    """The series of now as rows, with these labels as columns; `none` is said when there is no row."""
+    """The series of now as rows, with these labels as columns; `none` is said when there is no row.
+
+    Links may fill in `hidden` columns, which nobody sees.
+    """
     panel = _finished(tables.Panel().build(), title, description, "short", None, ())
     panel.targets = _targets([query], instant=True, rows=True)
     shown = dashboard.DataTransformerConfig(
@@ -189,13 +193,8 @@ def table(
         dashboard.DataTransformerConfig(id_val="organize", options={"indexByName": order}),
     ]
     _defaults(panel).no_value = none
-    _fields(panel).overrides = [
-        dashboard.DashboardFieldConfigSourceOverrides(
-            matcher=dashboard.MatcherConfig(id_val="byName", options=column),
-            properties=[dashboard.DynamicConfigValue(id_val="links", value=[_cell_link(link)])],
-        )
-        for column, link in cell_links
-    ]
+    links = [_override(column, "links", [_cell_link(one)]) for column, one in cell_links]
+    _fields(panel).overrides = [*links, *(_override(column, "custom.hidden", True) for column in hidden)]
     return Tile(panel, width, height)
 
 
@@ -287,6 +286,13 @@ def _target(query: Query, name: str, instant: bool, rows: bool) -> Dataquery:
     if rows:
         builder = builder.format(PromQueryFormat.TABLE)
     return builder.exemplar(query.exemplars).build()
+
+
+def _override(column: str, setting: str, value: object) -> dashboard.DashboardFieldConfigSourceOverrides:
+    return dashboard.DashboardFieldConfigSourceOverrides(
+        matcher=dashboard.MatcherConfig(id_val="byName", options=column),
+        properties=[dashboard.DynamicConfigValue(id_val=setting, value=value)],
+    )
 
 
 def _cell_link(one: dashboard.DashboardLink) -> dict[str, object]:

@@ -15,7 +15,7 @@ import yaml
 from firedrill import promtool
 from firedrill.binaries import locate
 from firedrill.dashboards.catalogue import Catalogue, Declared, catalogue
-from firedrill.dashboards.check import check_dashboard, check_empty, check_rule
+from firedrill.dashboards.check import check_dashboard, check_empty, check_logql, check_promql, check_rule
 from firedrill.dashboards.expressions import expand
 from firedrill.dashboards.limits import rules
 from firedrill.dashboards.reader import queries, read_dashboards
@@ -29,6 +29,7 @@ SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/signa
 EXPECTED = yaml.safe_load((ROOT / "tests/contract/expected_signals.yaml").read_text("utf-8"))
 WANTED = yaml.safe_load((ROOT / "tests/contract/expected_dashboards.yaml").read_text("utf-8"))["dashboards"]
 BOARDS = {made["uid"]: made for made in read_dashboards(ROOT)}
+QUERY_BLOCK = re.compile(r"^ *```(promql|logql)\n(.*?)^ *```$", re.M | re.S)
 
 
 class Recorder(Metrics):
@@ -98,6 +99,7 @@ def known(renamed: Mapping[str, str] | None = None) -> Catalogue:
     declared += [one for package in ("telemetry", "faults", "limits") for one in declared_in(package)]
     request = handled(0, 20, 0, 0, "", "", "", 200, "", 0.0, {})
     fields = set(request.fields).union(*(log_fields(service) for service in SERVICES))
+    fields |= {key for one in EXPECTED["services"].values() for keys in one["logs"].values() for key in keys}
     return catalogue(
         ROOT,
         declared,
@@ -122,6 +124,20 @@ def findings(catalogue: Catalogue) -> list[str]:
     return found
 
 
+def in_runbooks_and_drills(catalogue: Catalogue) -> list[str]:
+    """Everything wrong with the queries of runbooks and with the signals of drills."""
+    found = []
+    for file in [*ROOT.glob("services/*/runbooks/*.md"), *ROOT.glob("config/platform/runbooks/*.md")]:
+        for tag, code in QUERY_BLOCK.findall(file.read_text("utf-8")):
+            check = check_promql if tag == "promql" else check_logql
+            found += [f"runbook {file.stem}: {finding}" for finding in check(code.strip(), catalogue)]
+    for drill in declared_drills(ROOT):
+        if drill.signal is not None:
+            said = check_promql(drill.signal.query, catalogue)
+            found += [f"drill {drill.alert}: {finding}" for finding in said]
+    return found
+
+
 def changed(uid: str, old: str, new: str) -> dict[str, Any]:
     """A dashboard with a text replaced wherever it stands."""
     text = json.dumps(BOARDS[uid])
@@ -133,6 +149,14 @@ def changed(uid: str, old: str, new: str) -> dict[str, Any]:
 def test_dashboards_and_rules_name_only_what_exists(everything: Catalogue) -> None:
     """Metrics, labels, jobs, fields of log lines, datasources, variables, runbooks, dashboards."""
     assert findings(everything) == []
+
+
+def test_runbooks_and_drills_name_only_what_exists(everything: Catalogue) -> None:
+    """What a person pastes at night was not renamed in the meantime."""
+    assert in_runbooks_and_drills(everything) == []
+    lost = in_runbooks_and_drills(known({"fds_sla_violations_total": "fds_late_total"}))
+    assert any(one.startswith("runbook FDSSLAViolation: ") for one in lost)
+    assert any(one.startswith("drill FDSSLAViolation: ") for one in lost)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +215,7 @@ def test_a_renamed_metric_is_named_with_what_lost_it(old: str, new: str, places:
         ("firedrill-start", "/d/fds-performance", "/d/fds", "there is no dashboard 'fds'"),
         ("firedrill-start", "{{.message}}", "{{.massage}}", "no log line has a field 'massage'"),
         ("firedrill-start", "level=~", "severity=~", "log lines have no label 'severity'"),
-        ("firedrill-start", "count(up == 0)", "count(up == 0", "cannot be read"),
+        ("stack-health", "count(up == 0)", "count(up == 0", "cannot be read"),
     ],
 )
 def test_what_is_broken_is_said(everything: Catalogue, uid: str, old: str, new: str, said: str) -> None:
