@@ -10,7 +10,8 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
-from .theme import BAD, LOKI, PROMETHEUS, WARNING, Tile, link
+from .parts import BAD, LOKI, PROMETHEUS, WARNING
+from .theme import Tile, link
 
 COLUMNS, MOST_PANELS = 24, 10
 TAG = "firedrill"

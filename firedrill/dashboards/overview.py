@@ -2,7 +2,8 @@
 
 from .board import Board, Variable
 from .limits import Limit, alert_limit
-from .theme import RUNBOOKS, Query, Tile, graph, link, logs, runbook, stat, table
+from .parts import Query
+from .theme import RUNBOOKS, Tile, graph, link, logs, runbook, stat, table
 
 FIRING = 'ALERTS{alertstate="firing", severity!="none"}'
 SYSTEM = "platform"

@@ -2,7 +2,8 @@
 
 from .board import Board, Variable
 from .limits import Limit
-from .theme import Query, Tile, graph, runbook, stat
+from .parts import Query
+from .theme import Tile, graph, runbook, stat
 
 SYSTEM = "platform"
 JOB = 'job=~"$component"'

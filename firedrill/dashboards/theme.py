@@ -6,32 +6,19 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders import common as options
 from grafana_foundation_sdk.builders import gauge as gauges
 from grafana_foundation_sdk.builders import logs as log_lists
-from grafana_foundation_sdk.builders import loki, prometheus
+from grafana_foundation_sdk.builders import loki
 from grafana_foundation_sdk.builders import piechart as pies
 from grafana_foundation_sdk.builders import stat as stats
 from grafana_foundation_sdk.builders import table as tables
 from grafana_foundation_sdk.builders import timeseries as lines
-from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models import piechart as pie_models
-from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from .limits import Limit
+from .parts import LOKI, Query, cell_link, coloured, defaults, fields, finished, override, targets
 
-GOOD, WARNING, BAD = "green", "orange", "red"
 STAT_HEIGHT, GRAPH_HEIGHT = 5, 9
-PROMETHEUS = common.DataSourceRef(type_val="prometheus", uid="prometheus")
-LOKI = common.DataSourceRef(type_val="loki", uid="loki")
 RUNBOOKS = "http://127.0.0.1:8090/runbooks"
-
-
-@dataclass(frozen=True)
-class Query:
-    """One query of a panel; `legend` in Grafana's {{label}} form."""
-
-    expr: str
-    legend: str = ""
-    exemplars: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,9 +48,9 @@ def stat(
         .color_mode(common.BigValueColorMode.VALUE if limit else common.BigValueColorMode.NONE)
         .reduce_options(options.ReduceDataOptions().calcs(["lastNotNull"]))
     )
-    panel = _finished(builder.build(), title, description, unit, limit, links)
-    panel.targets = _targets(queries)
-    _defaults(panel).decimals = decimals
+    panel = finished(builder.build(), title, description, unit, limit, links)
+    panel.targets = targets(queries)
+    defaults(panel).decimals = decimals
     return Tile(panel, width, STAT_HEIGHT)
 
 
@@ -85,9 +72,9 @@ def gauge(
         .show_threshold_markers(True)
         .reduce_options(options.ReduceDataOptions().calcs(["lastNotNull"]))
     )
-    panel = _finished(builder.build(), title, description, unit, limit, links)
-    panel.targets = _targets(queries)
-    _defaults(panel).min_val, _defaults(panel).max_val = 0, most
+    panel = finished(builder.build(), title, description, unit, limit, links)
+    panel.targets = targets(queries)
+    defaults(panel).min_val, defaults(panel).max_val = 0, most
     return Tile(panel, width, height)
 
 
@@ -101,16 +88,17 @@ def graph(
     limit: Limit | None = None,
     bars: bool = False,
     stacked: bool = False,
+    meaning: Sequence[str] = (),
     height: int = GRAPH_HEIGHT,
     links: Sequence[dashboard.DashboardLink] = (),
 ) -> Tile:
-    """A course over time; the limit is a dashed line."""
+    """A course over time; the limit is a dashed line. Series in `meaning` have a colour of MEANINGS."""
     builder = (
         lines.Panel()
         .draw_style(common.GraphDrawStyle.BARS if bars else common.GraphDrawStyle.LINE)
         .line_width(1 if bars else 2)
         .fill_opacity(60 if bars else 25 if stacked else 8)
-        .show_points(common.VisibilityMode.NEVER)
+        .show_points(common.VisibilityMode.AUTO)
         .legend(
             options.VizLegendOptions()
             .display_mode(common.LegendDisplayMode.LIST)
@@ -129,10 +117,11 @@ def graph(
         builder = builder.thresholds_style(
             options.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
         )
-    panel = _finished(builder.build(), title, description, unit, limit, links)
-    panel.targets = _targets(queries)
-    _defaults(panel).color = dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC)
-    _defaults(panel).min_val = 0
+    panel = finished(builder.build(), title, description, unit, limit, links)
+    panel.targets = targets(queries)
+    defaults(panel).color = dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC)
+    defaults(panel).min_val = 0
+    fields(panel).overrides = coloured(meaning)
     return Tile(panel, width, height)
 
 
@@ -143,6 +132,7 @@ def pie(
     *,
     width: int,
     unit: str = "short",
+    meaning: Sequence[str] = (),
     height: int = GRAPH_HEIGHT,
     links: Sequence[dashboard.DashboardLink] = (),
 ) -> Tile:
@@ -159,10 +149,11 @@ def pie(
             .values([pie_models.PieChartLegendValues.PERCENT])
         )
     )
-    panel = _finished(builder.build(), title, description, unit, None, links)
-    panel.targets = _targets([query], instant=True)
-    _defaults(panel).color = dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC)
-    _defaults(panel).decimals = 0
+    panel = finished(builder.build(), title, description, unit, None, links)
+    panel.targets = targets([query], instant=True)
+    defaults(panel).color = dashboard.FieldColor(mode=dashboard.FieldColorModeId.PALETTE_CLASSIC)
+    defaults(panel).decimals = 0
+    fields(panel).overrides = coloured(meaning)
     return Tile(panel, width, height)
 
 
@@ -182,8 +173,8 @@ def table(
 
     Links may fill in `hidden` columns, which nobody sees.
     """
-    panel = _finished(tables.Panel().build(), title, description, "short", None, ())
-    panel.targets = _targets([query], instant=True, rows=True)
+    panel = finished(tables.Panel().build(), title, description, "short", None, ())
+    panel.targets = targets([query], instant=True, rows=True)
     shown = dashboard.DataTransformerConfig(
         id_val="filterFieldsByName", options={"include": {"names": list(columns)}}
     )
@@ -192,9 +183,9 @@ def table(
         shown,
         dashboard.DataTransformerConfig(id_val="organize", options={"indexByName": order}),
     ]
-    _defaults(panel).no_value = none
-    links = [_override(column, "links", [_cell_link(one)]) for column, one in cell_links]
-    _fields(panel).overrides = [*links, *(_override(column, "custom.hidden", True) for column in hidden)]
+    defaults(panel).no_value = none
+    links = [override(column, "links", [cell_link(one)]) for column, one in cell_links]
+    fields(panel).overrides = [*links, *(override(column, "custom.hidden", True) for column in hidden)]
     return Tile(panel, width, height)
 
 
@@ -207,7 +198,7 @@ def logs(title: str, description: str, expr: str, *, width: int, height: int = G
         .enable_log_details(True)
         .sort_order(common.LogsSortOrder.DESCENDING)
     )
-    panel = _finished(builder.build(), title, description, "short", None, ())
+    panel = finished(builder.build(), title, description, "short", None, ())
     panel.datasource = LOKI
     target = loki.Dataquery().expr(expr).query_type("range").max_lines(100).ref_id("A").datasource(LOKI)
     panel.targets = [target.build()]
@@ -231,69 +222,3 @@ def link(
         target_blank=not keep_time,
         keep_time=keep_time,
     )
-
-
-def _finished(  # noqa: PLR0917 - all of them, each time
-    panel: dashboard.Panel,
-    title: str,
-    description: str,
-    unit: str,
-    limit: Limit | None,
-    links: Sequence[dashboard.DashboardLink],
-) -> dashboard.Panel:
-    panel.title, panel.description, panel.datasource = title, description, PROMETHEUS
-    panel.links = list(links) or None
-    defaults = _defaults(panel)
-    defaults.unit = unit
-    defaults.thresholds = _thresholds(limit)
-    if limit:
-        defaults.color = dashboard.FieldColor(mode=dashboard.FieldColorModeId.THRESHOLDS)
-    return panel
-
-
-def _fields(panel: dashboard.Panel) -> dashboard.FieldConfigSource:
-    if panel.field_config is None:
-        panel.field_config = dashboard.FieldConfigSource()
-    return panel.field_config
-
-
-def _defaults(panel: dashboard.Panel) -> dashboard.FieldConfig:
-    return _fields(panel).defaults
-
-
-def _thresholds(limit: Limit | None) -> dashboard.ThresholdsConfig:
-    steps = [dashboard.Threshold(value=None, color=GOOD)]
-    if limit and limit.bad == "above":
-        steps.append(dashboard.Threshold(value=limit.value, color=BAD))
-    elif limit:
-        steps = [dashboard.Threshold(value=None, color=BAD)]
-        if limit.better is not None:
-            steps.append(dashboard.Threshold(value=limit.value, color=WARNING))
-        best = limit.value if limit.better is None else limit.better
-        steps.append(dashboard.Threshold(value=best, color=GOOD))
-    return dashboard.ThresholdsConfig(mode=dashboard.ThresholdsMode.ABSOLUTE, steps=steps)
-
-
-def _targets(queries: Sequence[Query], *, instant: bool = False, rows: bool = False) -> list[Dataquery]:
-    return [_target(query, "ABCDEFGHIJ"[place], instant, rows) for place, query in enumerate(queries)]
-
-
-def _target(query: Query, name: str, instant: bool, rows: bool) -> Dataquery:
-    builder = prometheus.Dataquery().ref_id(name).expr(query.expr).datasource(PROMETHEUS)
-    builder = builder.instant() if instant else builder.range()
-    if query.legend:
-        builder = builder.legend_format(query.legend)
-    if rows:
-        builder = builder.format(PromQueryFormat.TABLE)
-    return builder.exemplar(query.exemplars).build()
-
-
-def _override(column: str, setting: str, value: object) -> dashboard.DashboardFieldConfigSourceOverrides:
-    return dashboard.DashboardFieldConfigSourceOverrides(
-        matcher=dashboard.MatcherConfig(id_val="byName", options=column),
-        properties=[dashboard.DynamicConfigValue(id_val=setting, value=value)],
-    )
-
-
-def _cell_link(one: dashboard.DashboardLink) -> dict[str, object]:
-    return {"title": one.title, "url": one.url, "targetBlank": one.target_blank}

@@ -2,7 +2,8 @@
 
 from firedrill.dashboards.board import Board, Variable, logs_link, traces_link
 from firedrill.dashboards.limits import Limit, objective_limit
-from firedrill.dashboards.theme import Query, Tile, gauge, graph, pie, runbook, stat
+from firedrill.dashboards.parts import Query
+from firedrill.dashboards.theme import Tile, gauge, graph, pie, runbook, stat
 
 SYSTEM = "shopfds"
 OWN = 'instance=~"$instance"'
@@ -102,6 +103,7 @@ def _requests() -> Tile:
         classes,
         unit="reqps",
         width=12,
+        meaning=["2xx", "4xx", "5xx"],
         links=runbook("ecommerce", "HighErrorRate", "ErrorRateSLOBurnFast"),
     )
 
@@ -124,6 +126,7 @@ def _risks() -> Tile:
         unit="short",
         width=16,
         stacked=True,
+        meaning=["low_risk", "medium_risk", "high_risk"],
     )
 
 
@@ -133,4 +136,5 @@ def _payments() -> Tile:
         "How payments ended. Over the time shown.",
         Query(f"sum by (status) (increase(ecommerce_payments_total{{{OWN}}}[$__range]))", "{{status}}"),
         width=8,
+        meaning=["completed", "pending", "failed"],
     )

@@ -2,7 +2,8 @@
 
 from firedrill.dashboards.board import Board, Variable, logs_link, traces_link
 from firedrill.dashboards.limits import alert_limit, objective_limit, watched
-from firedrill.dashboards.theme import Query, Tile, gauge, graph, pie, runbook, stat
+from firedrill.dashboards.parts import Query
+from firedrill.dashboards.theme import Tile, gauge, graph, pie, runbook, stat
 
 SYSTEM = "shopfds"
 OWN = 'instance=~"$instance"'
@@ -135,4 +136,5 @@ def _levels() -> Tile:
         "How risky the evaluated payments were. Over the time shown.",
         Query(f"sum by (risk_level) (increase({levels}[$__range]))", "{{risk_level}}"),
         width=8,
+        meaning=["low", "medium", "high", "blocked"],
     )

@@ -2,7 +2,8 @@
 
 from firedrill.dashboards.board import Board, Variable, logs_link, traces_link
 from firedrill.dashboards.limits import alert_limit
-from firedrill.dashboards.theme import Query, Tile, graph, pie, runbook, stat
+from firedrill.dashboards.parts import Query
+from firedrill.dashboards.theme import Tile, graph, pie, runbook, stat
 
 SYSTEM = "ai-factory"
 EXECUTIONS = 'judgment_executions_total{tenant_id=~"$tenant"}'
@@ -88,6 +89,7 @@ def _errors() -> Tile:
         ],
         unit="percentunit",
         width=8,
+        meaning=["errors"],
         limit=alert_limit("JudgmentHighErrorRate", SYSTEM),
         links=runbook("judgment", "JudgmentHighErrorRate"),
     )

@@ -2,7 +2,8 @@
 
 from firedrill.dashboards.board import Board, Variable, logs_link, traces_link
 from firedrill.dashboards.limits import alert_limit
-from firedrill.dashboards.theme import Query, Tile, graph, runbook, stat
+from firedrill.dashboards.parts import Query
+from firedrill.dashboards.theme import Tile, graph, runbook, stat
 
 SYSTEM = "ai-factory"
 ENDED = 'workflow_instances_total{tenant_id=~"$tenant"}'
@@ -125,5 +126,6 @@ def _breakers() -> Tile:
         unit="short",
         width=12,
         bars=True,
+        meaning=["closed", "half_open", "open"],
         links=runbook("workflow", "CircuitBreakerOpen"),
     )

@@ -7,8 +7,9 @@ import pytest
 
 from firedrill.dashboards.board import Board, Variable, logs_link, text
 from firedrill.dashboards.limits import Limit, alert_limit, objective_limit, watched
+from firedrill.dashboards.parts import Query
 from firedrill.dashboards.reader import label_queries, links, queries
-from firedrill.dashboards.theme import Query, Tile, gauge, graph, link, logs, stat, table
+from firedrill.dashboards.theme import Tile, gauge, graph, link, logs, stat, table
 from firedrill.errors import TopologyError
 
 TO_X = link("X", "/d/x", keep_time=True)
@@ -83,6 +84,14 @@ def test_a_target_of_zero_is_a_target() -> None:
     """An error budget of 0 is the limit itself."""
     assert steps(figure(24, Limit(0, "below", 0.25))) == [(None, "red"), (0, "orange"), (0.25, "green")]
     assert steps(figure(24, Limit(-1, "below", 0))) == [(None, "red"), (-1, "orange"), (0, "green")]
+
+
+def test_what_means_good_or_bad_has_its_colour() -> None:
+    """The same name in the same colour in every graph."""
+    tile = graph("Course", "d", [Query("up", "5xx")], unit="short", width=24, meaning=["5xx"])
+    (override,) = made([tile])["panels"][0]["fieldConfig"]["overrides"]
+    assert override["matcher"] == {"id": "byName", "options": "5xx"}
+    assert override["properties"] == [{"id": "color", "value": {"mode": "fixed", "fixedColor": "red"}}]
 
 
 def test_limits_come_from_the_rules() -> None:
