@@ -81,6 +81,7 @@ clean: setup ## Stop the stack and delete its data, after asking
 
 generate: setup-dev ## Renew what is made from the code: dashboards, SLO rules, pages in docs/
 	@$(PYTHON_BIN) scripts/generate_docs.py
+	@$(PYTHON_BIN) scripts/generate_grafana.py
 
 lock: setup-dev ## Renew requirements/*.txt from requirements/*.in
 	@for name in services up dev uv; do \

@@ -235,9 +235,32 @@ def _route(document: _Document, node: yaml.Node, where: str) -> None:
                 _route(document, child, f"{where}.routes[{index}]")
 
 
+def _grafana_rules(document: _Document, root: yaml.Node) -> None:
+    """Grafana's alert rules. A group's interval stays: Grafana evaluates no more often than every 10 s."""
+    for key, groups in document.items(root, "the file"):
+        for group in document.entries(groups, key) if key == "groups" else []:
+            for rule in document.entries(dict(document.items(group, key))["rules"], key):
+                parts = dict(document.items(rule, "a rule"))
+                name = f"rule {parts['title'].value}"
+                document.duration(parts["for"], f"{name}, for")
+                for step in document.entries(parts["data"], name):
+                    model = dict(document.items(dict(document.items(step, name))["model"], name))
+                    if "expr" in model:
+                        document.change(model["expr"], name, lambda text: pace_expression(text, "demo"))
+
+
+def _grafana_delivery(document: _Document, root: yaml.Node) -> None:
+    """Grafana's notification policies."""
+    for key, policies in document.items(root, "the file"):
+        for policy in document.entries(policies, key) if key == "policies" else []:
+            _route(document, policy, "policies")
+
+
 _TRANSFORMS: dict[str, Callable[[_Document, yaml.Node], None]] = {
     "alerts.yml": _rules,
     "slo_rules.yml": _rules,
     "prometheus.yml": _prometheus,
     "alertmanager.yml": _alertmanager,
+    "grafana_rules.yml": _grafana_rules,
+    "grafana_delivery.yml": _grafana_delivery,
 }
