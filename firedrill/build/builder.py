@@ -173,6 +173,7 @@ class Builder:
 
     def _compile(self, sources: Sources, go: Go, progress: Progress) -> None:
         component = sources.component
+        store.keep_files(self._settings, component, sources.folder)
         for binary in component.binaries:
             if not store.cached(self._settings, component, binary):
                 built = self._compile_one(sources, binary, go, progress)
@@ -197,7 +198,7 @@ class Builder:
         with path.open("a") as log:
             log.write(f"$ {' '.join(command)}\n")
             code, _ = self._children.run(
-                command, folder=sources.folder, environ=go.environment(), log=log,
+                command, folder=sources.folder, environ=go.environment(sources.component), log=log,
                 on_line=on_line, tick=progress.tick,
             )  # fmt: skip
         if code:

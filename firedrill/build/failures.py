@@ -60,6 +60,11 @@ REASONS: Sequence[Reason] = (
         only_download=True,
     ),
     Reason(
+        re.compile(r"C compiler .* not found", re.I),
+        "it holds C code, and there is no C compiler",
+        "install gcc or clang (on Debian: apt-get install gcc libc6-dev) and run this again",
+    ),
+    Reason(
         re.compile(r"signal: killed|out of memory|cannot allocate memory", re.I),
         "the compiler was killed, most likely for lack of memory",
         "free some memory (linking takes up to 2 GB) and run this again; what is compiled is kept",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from firedrill.build.pins import Component
 from firedrill.build.settings import Settings, machine_target
 from firedrill.errors import EnvironmentProblem
 
@@ -26,12 +27,16 @@ class Go:
     command: Path
     environ: Mapping[str, str]
 
-    def environment(self, *, without_database: str = "") -> dict[str, str]:
-        """The children's environment; only our own hash vouches for the module `without_database`."""
+    def environment(self, component: Component) -> dict[str, str]:
+        """The environment for building `component`.
+
+        Of a module that the checksum database does not know, only our own hash vouches.
+        """
         environ = dict(self.environ)
-        if without_database:
+        environ |= {"GOTOOLCHAIN": component.toolchain, "CGO_ENABLED": str(int(component.cgo))}
+        if not component.checksum_database:
             known = environ.get("GONOSUMDB", "")
-            environ["GONOSUMDB"] = f"{known},{without_database}" if known else without_database
+            environ["GONOSUMDB"] = f"{known},{component.module}" if known else component.module
         return environ
 
 

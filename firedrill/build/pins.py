@@ -34,6 +34,9 @@ class Component:
     tags: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
     replace_with_required: str = ""
+    first: tuple[tuple[str, ...], ...] = ()
+    cgo: bool = False
+    files: tuple[str, ...] = ()
     checksum_database: bool = True
     from_path: bool = True
     stack: bool = True
@@ -103,10 +106,12 @@ def parse(text: str) -> Pins:
 
 
 def _component(name: str, entry: Mapping[str, Any], shared: Mapping[str, str]) -> Component:
-    fields: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
-    }
+    fields: dict[str, Any] = {key: _frozen(value) for key, value in entry.items()}
     return Component(name=name, **{**shared, **fields})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 @cache

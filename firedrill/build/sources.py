@@ -49,6 +49,8 @@ class Fetcher:
         folder = self.settings.work / component.name / "src"
         copy_writable(origin, folder)
         mend(component, folder)
+        for arguments in component.first:
+            self._go(component, log, tick, folder, list(arguments))
         mode = "mod" if component.replace_with_required else "readonly"
         listing = self._go(component, log, tick, folder, [
             "list", "-deps", "-f", LISTED, f"-mod={mode}", "-tags", ",".join(component.tags),
@@ -71,8 +73,7 @@ class Fetcher:
     def _go(
         self, component: Component, log: Path, tick: Callable[[], None], folder: Path, arguments: list[str]
     ) -> str:
-        unknown_module = "" if component.checksum_database else component.module
-        environ = self.go.environment(without_database=unknown_module)
+        environ = self.go.environment(component)
         with log.open("a") as handle:
             handle.write(f"$ go {' '.join(arguments)}\n")
             code, output = self.children.run(

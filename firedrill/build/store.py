@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from firedrill.build.pins import ROOT, Component
@@ -9,7 +10,7 @@ from firedrill.build.settings import Settings
 
 SHAPING = (
     "toolchain", "module", "module_version", "sum", "version", "version_variables", "tags", "placeholders",
-    "replace_with_required",
+    "replace_with_required", "first", "cgo", "files",
 )  # fmt: skip
 _CHUNK = 1 << 20
 _verified: dict[tuple[str, int, int], bool] = {}
@@ -42,6 +43,17 @@ def install(settings: Settings, component: Component, binary: str, built: Path) 
     built.rename(target / binary)
     note.rename(target / f"{binary}.sha256")
     return target / binary
+
+
+def keep_files(settings: Settings, component: Component, sources: Path) -> None:
+    """Copy into the cache, beside the binaries, what the component reads of its own sources when it runs."""
+    target = folder(settings, component)
+    for path in {found for pattern in component.files for found in sources.glob(pattern)}:
+        copy = target / path.relative_to(sources)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    for path in target.rglob("*") if component.files else ():
+        path.chmod(0o755 if path.is_dir() else path.stat().st_mode | 0o444)
 
 
 def recipe(component: Component, binary: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -188,7 +189,9 @@ def test_without_a_home_every_go_folder_lies_in_the_cache(bench: Bench) -> None:
     from firedrill.build import gotool, settings  # noqa: PLC0415
 
     configured = settings.from_environment(bench.environ())
-    found = gotool.find(configured, toolchain="go1.99.1", minimum="1.21").environment()
+    found = gotool.find(configured, toolchain="go1.99.1", minimum="1.21").environment(
+        bench.pins.components[0]
+    )
     for name in ("HOME", "GOPATH", "GOMODCACHE", "GOCACHE", "GOTMPDIR"):
         assert found[name].startswith(str(bench.cache)), name
     assert found["GOPROXY"] == "off"  # the user's own answer, not one of ours
@@ -200,8 +203,38 @@ def test_a_module_outside_the_checksum_database_is_exempt_alone(bench: Bench) ->
     from firedrill.build.gotool import Go  # noqa: PLC0415
 
     go = Go(Path("/go"), {"GONOSUMDB": "corp.test"})
-    assert go.environment(without_database="example.test/x")["GONOSUMDB"] == "corp.test,example.test/x"
-    assert go.environment()["GONOSUMDB"] == "corp.test"
+    known = bench.pins.components[0]
+    unknown = replace(known, checksum_database=False)
+    assert go.environment(unknown)["GONOSUMDB"] == "corp.test,example.test/alpha"
+    assert go.environment(known)["GONOSUMDB"] == "corp.test"
+
+
+def test_a_component_may_need_another_toolchain_and_a_c_compiler(bench: Bench) -> None:
+    """What an older module needs does not change how the others are built."""
+    from firedrill.build.gotool import Go  # noqa: PLC0415
+
+    go = Go(Path("/go"), {})
+    older = replace(bench.pins.components[0], toolchain="go1.21.13", cgo=True)
+    assert (go.environment(older)["GOTOOLCHAIN"], go.environment(older)["CGO_ENABLED"]) == ("go1.21.13", "1")
+    assert go.environment(bench.pins.components[0])["CGO_ENABLED"] == "0"
+
+
+def test_what_a_program_reads_is_kept_beside_it_and_missing_sources_are_made_first(bench: Bench) -> None:
+    """Grafana reads its defaults and its plugins' descriptions, and its sources lack one file."""
+    module = bench.folder / "module"
+    module.chmod(0o755)
+    (module / "conf").mkdir()
+    (module / "conf" / "defaults.ini").write_text("[server]\n")
+    text = PINS.replace(
+        "    placeholders: [ui/index.html]\n",
+        "    first: [[run, example.test/maker@v1.0.0, gen]]\n    files: [conf/*.ini]\n",
+    )
+    bench.pins = parse(text)
+    code, _ = bench.build("alpha")
+    assert code == 0
+    assert (bench.binary("alpha").parent / "conf" / "defaults.ini").read_text() == "[server]\n"
+    verbs = [call.split()[0] for call in bench.calls]
+    assert verbs.index("run") < verbs.index("build")
 
 
 def test_a_replacement_by_a_missing_folder_becomes_the_required_version() -> None:
