@@ -11,7 +11,7 @@ import yaml
 
 from firedrill.errors import TopologyError
 
-_REQUIRED = {"name", "alert", "means", "objective", "labels", "events"}
+_REQUIRED = {"name", "alert", "means", "objective", "labels", "events", "dashboard"}
 _COUNTED = {"good", "bad"}
 _LABELS = ("system", "service", "component")
 _SELECTOR = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(\{[^{}\n]*\})?")
@@ -24,7 +24,7 @@ _WORD = re.compile(r"[a-z][a-z0-9-]*")
 class Objective:
     """One objective; `budget` is the share of events that may be bad, `events` and the other are counters.
 
-    Exactly one of `good` and `bad` is set.
+    `dashboard` is the uid of the one to look at. Exactly one of `good` and `bad` is set.
     """
 
     slice: str
@@ -33,6 +33,7 @@ class Objective:
     means: str
     budget: Decimal
     labels: Mapping[str, str]
+    dashboard: str
     events: str
     good: str | None
     bad: str | None
@@ -82,6 +83,7 @@ def _objective(folder: str, entry: Mapping[str, Any]) -> Objective:
         means=_sentence(entry["means"]),
         budget=_budget(entry["objective"]),
         labels=_labels(entry["labels"]),
+        dashboard=_fitting(entry, "dashboard", _NAME, "the uid of a dashboard"),
         events=_selector(entry, "events"),
         good=_selector(entry, "good") if "good" in entry else None,
         bad=_selector(entry, "bad") if "bad" in entry else None,

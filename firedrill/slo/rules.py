@@ -14,7 +14,7 @@ from firedrill.drill.floors import EVENTS, FAILURES
 
 from .declared import Objective, read_objectives, slo_files
 
-INBOX, DASHBOARD = "http://127.0.0.1:8090", "http://127.0.0.1:3002/d/firedrill-start"
+INBOX, GRAFANA = "http://127.0.0.1:8090", "http://127.0.0.1:3002"
 PERIOD, STEP = "30d", "5m"
 """The budget's time, and the window of which it is made up."""
 DEMO_RANGES: Mapping[str, str] = {"6h": "12m", "30m": "1m"}
@@ -119,7 +119,7 @@ def _alert(objective: Objective, tier: Tier) -> str:
           summary: The error budget of {objective.name} burns {tier.how}
           description: '{description.replace("'", "''")}'
           runbook_url: {INBOX}/runbooks/{objective.slice}/{name}
-          dashboard_url: {DASHBOARD}
+          dashboard_url: {GRAFANA}/d/{objective.dashboard}
 """
 
 

@@ -15,6 +15,7 @@ GOOD = {
     "means": "95% of the shop's requests are quick",
     "objective": 95,
     "labels": {"system": "shopfds", "service": "shop", "component": "api"},
+    "dashboard": "shop-overview",
     "events": "requests_count",
     "good": 'requests_bucket{le="0.2"}',
 }

@@ -17,6 +17,7 @@ LATENCY = Objective(
     means="95% of the shop's requests are quick",
     budget=Decimal("0.05"),
     labels={"system": "shopfds", "service": "shop", "component": "api"},
+    dashboard="shop-overview",
     events="requests_count",
     good='requests_bucket{le="0.2"}',
     bad=None,
