@@ -57,6 +57,7 @@ def test_what_is_broken_fails_its_drill_at_the_step_that_shows_it(stack: Any, tm
         edited(view, "alertmanager", receivers, template),
     ):
         reload(stack, view)
+        poll_until(lambda: seen_long_enough(stack), "TargetDown's grace after Prometheus's start", 90)
         drills = [*chosen(declared_drills(PROJECT), ["FDSSLAViolation", "HighErrorRate", "CircuitBreakerOpen",
                                                      "TargetDown"]), without_data(tmp_path)]  # fmt: skip
         failed = failures(view, drills, tmp_path)
@@ -82,10 +83,15 @@ def test_what_is_broken_fails_its_drill_at_the_step_that_shows_it(stack: Any, tm
 def failures(view: Any, drills: list[Drill], folder: Path) -> dict[str, Any]:
     """The results of drills that all fail, by alert."""
     report = folder / "broken"
-    console = Console(file=(folder / "said").open("w", encoding="utf-8"))
-    code = run_all(
-        console, drills, surroundings(view), pace=view.pace, results=folder / "results", reports=[report]
-    )
+    with (folder / "said").open("w", encoding="utf-8") as said:
+        code = run_all(
+            Console(file=said),
+            drills,
+            surroundings(view),
+            pace=view.pace,
+            results=folder / "results",
+            reports=[report],
+        )
     assert code == 1
     found = json.loads(report.with_suffix(".json").read_text("utf-8"))
     return {one["alert"]: one for one in found["drills"]}
@@ -121,6 +127,12 @@ def edited(view: Any, component: str, *changes: tuple[str, str], slice_: str = "
         yield
     finally:
         path.write_text(before, "utf-8")
+
+
+def seen_long_enough(stack: Any) -> bool:
+    """Whether Prometheus, which the heartbeat's drill stopped, knows the target as long as the rule asks."""
+    known = stack.prometheus.query('count_over_time(up{job="redis-exporter"}[30s])').total()
+    return known is not None and known >= 18
 
 
 def reload(stack: Any, view: Any) -> None:
