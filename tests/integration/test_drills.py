@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from firedrill.clients import open_http
 from firedrill.drill.command import run_all
 from firedrill.drill.declared import chosen, declared_drills, read_drills
 from firedrill.drill.live import surroundings
@@ -83,11 +84,11 @@ def test_what_is_broken_fails_its_drill_at_the_step_that_shows_it(stack: Any, tm
 def failures(view: Any, drills: list[Drill], folder: Path) -> dict[str, Any]:
     """The results of drills that all fail, by alert."""
     report = folder / "broken"
-    with (folder / "said").open("w", encoding="utf-8") as said:
+    with open_http() as http, (folder / "said").open("w", encoding="utf-8") as said:
         code = run_all(
             Console(file=said),
             drills,
-            surroundings(view),
+            surroundings(view, http),
             pace=view.pace,
             results=folder / "results",
             reports=[report],
