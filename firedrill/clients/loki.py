@@ -10,7 +10,7 @@ from firedrill.clients.http import Backend, Params
 from firedrill.clients.prometheus import Series, series_of
 
 # Without this flag Loki mixes labels, structured metadata and parsed keys into one map.
-_CATEGORIES = {"X-Loki-Response-Encoding-Flags": "categorize-labels"}
+CATEGORIES = {"X-Loki-Response-Encoding-Flags": "categorize-labels"}
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,21 @@ class Loki(Backend):
             "limit": limit,
             "direction": "backward",
         }
-        data = self.get("/loki/api/v1/query_range", params, headers=_CATEGORIES)["data"]
-        if data["resultType"] != "streams":
-            return LogAnswer(series=series_of(data["result"]))
-        lines = [_line(stream["stream"], value) for stream in data["result"] for value in stream["values"]]
-        return LogAnswer(lines=tuple(sorted(lines, key=lambda one: one.time)))
+        return log_answer_of(self.get("/loki/api/v1/query_range", params, headers=CATEGORIES))
 
     def labels(self, *, start: float, end: float) -> tuple[str, ...]:
         """The names of the index labels between two unix seconds."""
         body = self.get("/loki/api/v1/labels", {"start": int(start * 1e9), "end": int(end * 1e9)})
         return tuple(body.get("data") or ())
+
+
+def log_answer_of(body: Any) -> LogAnswer:
+    """The lines or series in the JSON body of a query, oldest line first."""
+    data = body["data"]
+    if data["resultType"] != "streams":
+        return LogAnswer(series=series_of(data["result"]))
+    lines = [_line(stream["stream"], value) for stream in data["result"] for value in stream["values"]]
+    return LogAnswer(lines=tuple(sorted(lines, key=lambda one: one.time)))
 
 
 def _line(labels: Mapping[str, str], value: Any) -> LogLine:

@@ -84,17 +84,16 @@ class Prometheus(Backend):
         params: dict[str, str | int | float] = {"query": promql}
         if at is not None:
             params["time"] = at
-        return _answer(self.get("/api/v1/query", params))
+        return answer_of(self.get("/api/v1/query", params))
 
     def query_range(self, promql: str, *, start: float, end: float, step: float) -> Answer:
         """A range query between two unix seconds, a point every `step` seconds."""
         params: Params = {"query": promql, "start": start, "end": end, "step": step}
-        return _answer(self.get("/api/v1/query_range", params))
+        return answer_of(self.get("/api/v1/query_range", params))
 
     def targets(self) -> tuple[Target, ...]:
         """Every active target."""
-        data = self.get("/api/v1/targets", {"state": "active"})["data"]
-        return tuple(_target(one) for one in data["activeTargets"])
+        return targets_of(self.get("/api/v1/targets", {"state": "active"}))
 
     def rules(self) -> tuple[RuleGroup, ...]:
         """Every loaded rule group."""
@@ -110,15 +109,13 @@ class Prometheus(Backend):
 
     def exemplars(self, promql: str, *, start: float, end: float) -> tuple[Exemplar, ...]:
         """The exemplars of the series in `promql` between two unix seconds."""
-        data = self.get("/api/v1/query_exemplars", {"query": promql, "start": start, "end": end})["data"]
-        return tuple(
-            Exemplar(one["seriesLabels"], found["labels"], float(found["value"]), float(found["timestamp"]))
-            for one in data or ()
-            for found in one["exemplars"]
+        return exemplars_of(
+            self.get("/api/v1/query_exemplars", {"query": promql, "start": start, "end": end})
         )
 
 
-def _answer(body: Any) -> Answer:
+def answer_of(body: Any) -> Answer:
+    """The answer in the JSON body of a query."""
     data = body["data"]
     kind, result = str(data["resultType"]), data["result"]
     warnings = tuple(body.get("warnings") or ())
@@ -127,6 +124,15 @@ def _answer(body: Any) -> Answer:
     if kind == "scalar":
         return Answer(kind, (Series({}, (_point(result),)),), warnings)
     return Answer(kind, series_of(result), warnings)
+
+
+def exemplars_of(body: Any) -> tuple[Exemplar, ...]:
+    """The exemplars in the JSON body of their query."""
+    return tuple(
+        Exemplar(one["seriesLabels"], found["labels"], float(found["value"]), float(found["timestamp"]))
+        for one in body["data"] or ()
+        for found in one["exemplars"]
+    )
 
 
 def series_of(result: Any) -> tuple[Series, ...]:
@@ -140,6 +146,11 @@ def series_of(result: Any) -> tuple[Series, ...]:
 
 def _point(pair: Any) -> tuple[float, float]:
     return float(pair[0]), float(pair[1])  # float() reads NaN and +Inf as Prometheus writes them
+
+
+def targets_of(body: Any) -> tuple[Target, ...]:
+    """The active targets in the JSON body of their query."""
+    return tuple(_target(one) for one in body["data"]["activeTargets"])
 
 
 def _target(one: Any) -> Target:

@@ -65,12 +65,12 @@ class Jaeger(Backend):
     def trace(self, trace_id: str) -> Trace | None:
         """The trace, or None when it is not (yet) there."""
         try:
-            data = self.get(f"/api/traces/{trace_id}").get("data")
+            body = self.get(f"/api/traces/{trace_id}")
         except Refused as refusal:
             if refusal.status == _NOT_FOUND:
                 return None
             raise
-        return _of_spans(trace_id, list(_jaeger_spans(data[0]))) if data else None
+        return next(iter(jaeger_traces(body)), None)
 
     def text_of(self, trace_id: str) -> str:
         """The stored trace as one text, for searching; empty when it is not (yet) there."""
@@ -82,11 +82,7 @@ class Jaeger(Backend):
 
     def recent(self, service: str, *, start: float, end: float, limit: int = 5) -> tuple[Trace, ...]:
         """Up to `limit` traces of a service between two unix seconds."""
-        return tuple(
-            trace
-            for one in self._recent(service, start, end, limit)
-            if (trace := _of_spans(one["traceID"], list(_jaeger_spans(one)))) is not None
-        )
+        return jaeger_traces({"data": self._recent(service, start, end, limit)})
 
     def _recent(self, service: str, start: float, end: float, limit: int) -> list[Any]:
         params: Params = {
@@ -117,6 +113,15 @@ class Tempo(Backend):
     def text_of(self, trace_id: str) -> str:
         """The stored trace as one text, for searching; empty when it is not (yet) there."""
         return _text_of(self, f"/api/v2/traces/{trace_id}")
+
+
+def jaeger_traces(body: Any) -> tuple[Trace, ...]:
+    """The traces in the JSON body of Jaeger's answer; those without spans are left out."""
+    return tuple(
+        trace
+        for one in body.get("data") or ()
+        if (trace := _of_spans(one["traceID"], list(_jaeger_spans(one)))) is not None
+    )
 
 
 def _text_of(backend: Backend, path: str) -> str:
