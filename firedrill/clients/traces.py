@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from firedrill.clients.http import Backend, Params, Refused
+from firedrill.clients.http import Backend, Refused
 
 _HEX = re.compile(r"[0-9a-f]+")
 _NOT_FOUND = 404
@@ -80,17 +80,21 @@ class Jaeger(Backend):
         """The same traces as `recent`, as one text."""
         return json.dumps(self._recent(service, start, end, limit), ensure_ascii=False)
 
-    def recent(self, service: str, *, start: float, end: float, limit: int = 5) -> tuple[Trace, ...]:
-        """Up to `limit` traces of a service between two unix seconds."""
-        return jaeger_traces({"data": self._recent(service, start, end, limit)})
+    def recent(
+        self, service: str, *, start: float, end: float, limit: int = 5, operation: str = ""
+    ) -> tuple[Trace, ...]:
+        """Up to `limit` traces of a service between two unix seconds, or those with the span `operation`."""
+        return jaeger_traces({"data": self._recent(service, start, end, limit, operation)})
 
-    def _recent(self, service: str, start: float, end: float, limit: int) -> list[Any]:
-        params: Params = {
+    def _recent(self, service: str, start: float, end: float, limit: int, operation: str = "") -> list[Any]:
+        params: dict[str, str | int | float] = {
             "service": service,
             "start": int(start * 1e6),
             "end": int(end * 1e6),
             "limit": limit,
         }
+        if operation:
+            params["operation"] = operation
         return list(self.get("/api/traces", params).get("data") or ())
 
 
