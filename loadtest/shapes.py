@@ -142,8 +142,8 @@ _SHAPES = (
         "surge",
         "shoppers only: few, then for half of the time more than the shop can serve, and few again",
         150,
-        200,
-        _line(((0.0, 0.03), (0.2, 0.03), (0.3, 1.0), (0.8, 1.0), (0.85, 0.03))),
+        500,  # two cores serve about 230; a fast laptop more
+        _line(((0.0, 0.012), (0.2, 0.012), (0.3, 1.0), (0.8, 1.0), (0.85, 0.012))),
         triggers=_TURNED_AWAY,
         may_trigger=(*_SLOW, *_STARVED),
         kinds=("shopper",),

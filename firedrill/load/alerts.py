@@ -78,6 +78,7 @@ class Verdict:
         told = [f"alerts that fired: {listed(self.fired)}"]
         if self.missing:
             told.append(f"announced and did not fire: {listed(self.missing)}")
+            told.append("if this machine served all of it, give it a higher RATE")
         if self.unannounced:
             told.append(f"fired without being announced: {listed(self.unannounced)}")
         if not self.judged:

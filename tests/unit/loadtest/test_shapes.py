@@ -40,7 +40,7 @@ def test_courses() -> None:
     assert rates("steady", 0, 0.5, 1) == [100, 100, 100]
     assert rates("ramp", 0, 0.5, 1) == pytest.approx([10, 55, 100])
     assert rates("spike", 0.39, 0.41, 0.56, 0.58) == pytest.approx([25, 100, 100, 25])
-    assert rates("surge", 0.1, 0.5, 0.79, 0.9) == pytest.approx([3, 100, 100, 3])
+    assert rates("surge", 0.1, 0.5, 0.79, 0.9) == pytest.approx([1.2, 100, 100, 1.2])
     assert rates("soak", 0.1, 0.9) == [100, 100]
 
 
