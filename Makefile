@@ -7,7 +7,7 @@ FIREDRILL := .venv/bin/firedrill
 PARALLEL := -n logical --dist loadfile
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help up down status logs doctor verify drill drills fault heal load reload bench check test clean generate lock setup setup-dev
+.PHONY: help up down status logs doctor verify drill drills fault heal load report reload bench check test clean generate lock setup setup-dev
 
 help: ## Print this help
 	@echo "Firedrill: an observability stack in which every alert is a drill."
@@ -55,6 +55,9 @@ heal: setup ## Heal what was broken, all of it or NAME=fds/cti_slow
 load: setup ## Drive load: make load SHAPE=surge SECONDS=60 RATE=50 UI=1
 	@$(FIREDRILL) load $(if $(SHAPE),--shape $(SHAPE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(UI),--ui)
 
+report: setup ## Series, log lines, spans and disk beside their budgets: make report SECONDS=300 watches the disk so long
+	@$(FIREDRILL) report $(if $(SECONDS),--seconds $(SECONDS))
+
 reload: setup ## Check edited rules and configs, then have the running stack take them
 	@$(FIREDRILL) reload
 
@@ -84,6 +87,6 @@ generate: setup-dev ## Renew what is made from the code: dashboards, SLO rules, 
 	@$(PYTHON_BIN) scripts/generate_grafana.py
 
 lock: setup-dev ## Renew requirements/*.txt from requirements/*.in
-	@for name in services up dev uv; do \
+	@for name in services console up dev uv; do \
 	  (cd requirements && UV_CUSTOM_COMPILE_COMMAND="make lock" ../.venv/bin/uv pip compile --universal \
 	    --python-version 3.11 --generate-hashes -q $$name.in -o $$name.txt) || exit 1; done

@@ -14,8 +14,8 @@ from firedrill.local.layout import python
 ACCOUNT, LAST_RESORT = "firedrill", "nobody"
 # What the stack runs from; the rest of a checkout (history, tests, documents) stays where it is.
 COPIED = (
-    "docker-compose.yml", ".env.example", "pyproject.toml", "backends", "config", "dashboards", "faults",
-    "firedrill", "fraudmodel", "limits", "loadtest", "services", "telemetry",
+    "docker-compose.yml", ".env.example", "pyproject.toml", "backends", "config", "console", "dashboards",
+    "faults", "firedrill", "fraudmodel", "limits", "loadtest", "services", "telemetry",
 )  # fmt: skip
 _NOT_COPIED = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-PACKAGES = ("services", "telemetry", "faults", "limits", "fraudmodel", "firedrill", "loadtest", "backends")
+PACKAGES = (
+    "services", "telemetry", "faults", "limits", "fraudmodel", "firedrill", "console", "loadtest", "backends",
+)  # fmt: skip
 
 # package -> packages of this project that it may import, besides itself.
 ARROWS = {
@@ -20,6 +22,7 @@ ARROWS = {
     "fraudmodel": frozenset[str](),
     "services": frozenset({"telemetry", "faults", "limits", "fraudmodel"}),
     "firedrill": frozenset({"backends"}),
+    "console": frozenset({"telemetry", "faults", "firedrill"}),
     "loadtest": frozenset[str](),
     "backends": frozenset[str](),
 }
@@ -81,7 +84,7 @@ def found(root: Path) -> list[Import]:
 
 
 def test_packages_import_only_along_the_arrows(found: list[Import]) -> None:
-    """telemetry and firedrill know no service; load traffic and services know no firedrill."""
+    """telemetry and firedrill know no service; load traffic and services know no firedrill; all no console."""
     wrong = [
         f"{one.module}:{one.line} imports {one.target}"
         for one in found
@@ -170,6 +173,9 @@ os.environ.__class__ = Watched
 def audit(event, arguments):
     # urllib3 looks whether ::1 exists by binding port 0: that is all that may be bound.
     bound = event == "socket.bind" and arguments[1][1] != 0
+    # ifaddr, which NiceGUI imports, finds the C library so.
+    if event == "subprocess.Popen" and arguments[0] == "/sbin/ldconfig":
+        return
     if bound or event in ("socket.connect", "subprocess.Popen", "os.fork"):
         seen.append(f"{event} {arguments}")
     if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):

@@ -1,0 +1,1 @@
+"""The console: one page to start from, and the generated dashboards without Grafana."""

@@ -1,0 +1,84 @@
+"""What the console asks: one module each, every call bounded in time, answers shared between viewers.
+
+SourceError (of firedrill.errors.FiredrillError)
+├── SourceDown      nothing answers, or not in time; the page says so and goes on
+└── SourceRefused   the backend answered with an error; `why` is its own message
+"""
+
+from dataclasses import dataclass
+
+import httpx
+
+from console.settings import Settings
+from console.sources.alertmanager import AlertmanagerSource, HeldAlert, Silence
+from console.sources.faults import FaultSource, ServiceFault
+from console.sources.http import Answerer, Health, Source, SourceDown, SourceError, SourceRefused
+from console.sources.inbox import InboxSource, Notice
+from console.sources.loki import LokiSource
+from console.sources.prometheus import FiringRule, PrometheusSource
+from console.sources.sharing import Shared
+from console.sources.traces import JaegerSource, TraceSearch
+
+__all__ = [
+    "AlertmanagerSource",
+    "Answerer",
+    "FaultSource",
+    "FiringRule",
+    "Health",
+    "HeldAlert",
+    "InboxSource",
+    "JaegerSource",
+    "LokiSource",
+    "Notice",
+    "PrometheusSource",
+    "ServiceFault",
+    "Shared",
+    "Silence",
+    "Source",
+    "SourceDown",
+    "SourceError",
+    "SourceRefused",
+    "Sources",
+    "TraceSearch",
+]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Every backend; `health` says which of them did not answer when last asked."""
+
+    health: Health
+    prometheus: PrometheusSource
+    loki: LokiSource
+    jaeger: JaegerSource
+    alertmanager: AlertmanagerSource
+    inbox: InboxSource
+    faults: FaultSource
+    http: httpx.AsyncClient
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Sources":
+        """Clients for addresses on this machine or in its network: no proxy of the environment in between."""
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
+        http = httpx.AsyncClient(timeout=None, trust_env=False, follow_redirects=False, limits=limits)  # noqa: S113
+        health = Health()
+
+        def ask(name: str, url: str) -> Answerer:
+            return Answerer(name, url, http=http, health=health)
+
+        return cls(
+            health=health,
+            prometheus=PrometheusSource(ask("Prometheus", settings.prometheus)),
+            loki=LokiSource(ask("Loki", settings.loki)),
+            jaeger=JaegerSource(ask("Jaeger", settings.jaeger)),
+            alertmanager=AlertmanagerSource(ask("Alertmanager", settings.alertmanager)),
+            inbox=InboxSource(ask("Inbox", settings.inbox)),
+            faults=FaultSource(
+                {name: ask(name, url) for name, url in settings.services.items()}, settings.token
+            ),
+            http=http,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.http.aclose()
