@@ -17,7 +17,10 @@ _NOT_FOUND = 404
 
 @dataclass(frozen=True)
 class Span:
-    """One span; times in nanoseconds; `parent` is empty for a root; attribute values as text."""
+    """One span; times in nanoseconds; `parent` is empty for a root; attribute values as text.
+
+    `resource` holds what its service says of itself, as the store hands it out: Jaeger without service.name.
+    """
 
     trace_id: str
     span_id: str
@@ -29,6 +32,7 @@ class Span:
     kind: str = ""
     error: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
+    resource: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,9 @@ def _of_spans(trace_id: str, spans: list[Span]) -> Trace | None:
 
 def _jaeger_spans(trace: Any) -> Iterator[Span]:
     services = {key: one["serviceName"] for key, one in trace["processes"].items()}
+    resources = {key: _jaeger_tags(one) for key, one in trace["processes"].items()}
     for span in trace["spans"]:
-        tags = {tag["key"]: _text(tag["value"]) for tag in span.get("tags") or ()}
+        tags = _jaeger_tags(span)
         parents = [one["spanID"] for one in span.get("references") or () if one["refType"] == "CHILD_OF"]
         yield Span(
             trace_id=span["traceID"],
@@ -158,12 +163,17 @@ def _jaeger_spans(trace: Any) -> Iterator[Span]:
             kind=tags.pop("span.kind", ""),
             error=tags.get("error") == "true" or tags.get("otel.status_code") == "ERROR",
             attributes=tags,
+            resource=resources.get(span["processID"], {}),
         )
+
+
+def _jaeger_tags(holder: Any) -> dict[str, str]:
+    return {tag["key"]: _text(tag["value"]) for tag in holder.get("tags") or ()}
 
 
 def _otlp_spans(trace_id: str, trace: Any) -> Iterator[Span]:
     for resource in trace.get("resourceSpans") or trace.get("batches") or ():
-        service = _attributes(resource.get("resource") or {}).get("service.name", "?")
+        own = _attributes(resource.get("resource") or {})
         for scope in resource.get("scopeSpans") or ():
             for span in scope.get("spans") or ():
                 start, end = int(span["startTimeUnixNano"]), int(span.get("endTimeUnixNano") or 0)
@@ -173,12 +183,13 @@ def _otlp_spans(trace_id: str, trace: Any) -> Iterator[Span]:
                     span_id=_identifier(span["spanId"], 16),
                     parent=_identifier(span.get("parentSpanId") or "", 16),
                     name=span["name"],
-                    service=service,
+                    service=own.get("service.name", "?"),
                     start=start,
                     duration=max(0, end - start),
                     kind=str(span.get("kind", "")).removeprefix("SPAN_KIND_").lower(),
                     error=status.get("code") in ("STATUS_CODE_ERROR", 2),
                     attributes=_attributes(span),
+                    resource=own,
                 )
 
 
