@@ -178,6 +178,19 @@ def load(
 
 
 @cli.command()
+def report(
+    seconds: Annotated[
+        float, typer.Option(min=0.0, help="Watch the disk for so long; 0: compare with an earlier report.")
+    ] = 0.0,
+    budgets: Annotated[
+        Path | None, typer.Option(help="Other budgets than those of config/platform/budgets.yml.")
+    ] = None,
+) -> None:
+    """Say how many series, log lines, spans and bytes there are; exit code 1 when a budget is exceeded."""
+    _leave(_call("firedrill.report", "main", seconds, budgets))
+
+
+@cli.command()
 def query(
     promql: Annotated[str, typer.Argument(help="A PromQL expression.")],
     since: Annotated[str | None, typer.Option(help="Also draw the course: 15m, 2h, 1d.")] = None,

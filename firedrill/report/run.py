@@ -1,0 +1,142 @@
+"""Makes the report of the running stack, prints and keeps it, and says whether every budget is kept."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from firedrill.clients import Trace, open_http
+from firedrill.errors import EnvironmentProblem, NotRunning
+
+from . import disk, flow, series, show
+from .budgets import FILE, read_budgets
+from .live import LiveStack, RunningStack
+from .model import Budgets, Figure, Report
+
+WINDOW_SECONDS = 600.0
+LEAST_SECONDS = 30.0  # of scrapes, before a rate means something
+HTTP_SECONDS = 30.0  # every series at once is an answer of some megabytes
+LOOKS = "disk-looks.json"
+
+
+def main(seconds: float = 0.0, budgets: Path | None = None) -> int:
+    """Report on the running stack; 0 when every budget is kept, 1 when one is exceeded.
+
+    With `seconds` the disk is looked at, and again after that time; else compared with an earlier look.
+    Raises NotRunning, TopologyError for a budget that cannot be used, BackendError.
+    """
+    from firedrill.stack import current  # noqa: PLC0415 - the runtime is heavy, and tests report without it
+
+    stack = current()
+    found = read_budgets(budgets or stack.root / FILE)
+    with open_http(timeout_seconds=HTTP_SECONDS) as http:
+        folder = stack.root / "reports" / "volume"
+        return run(Console(), stack, found, folder=folder, http=http, seconds=seconds)
+
+
+def run(
+    console: Console,
+    stack: RunningStack,
+    budgets: Budgets,
+    *,
+    folder: Path,
+    http: httpx.Client,
+    seconds: float = 0.0,
+    clock: Callable[[], float] = time.time,
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
+    """As main; the report is kept in `folder` as report.json and report.md."""
+    live = LiveStack(stack, http=http)
+    if seconds > 0:
+        _look(stack, folder / LOOKS, clock())
+        console.print(f"looking at the disk for {seconds:.0f} s", highlight=False)
+        pause(seconds)
+    report = made(live, stack, budgets, looks=folder / LOOKS, at=clock())
+    show.print_report(console, report)
+    for name, text in (("report.json", show.as_json(report)), ("report.md", show.as_markdown(report))):
+        _write(folder / name, text)
+    console.print(f"report: {folder / 'report.md'}", highlight=False, soft_wrap=True)
+    return 1 if report.exceeded else 0
+
+
+def made(live: LiveStack, stack: RunningStack, budgets: Budgets, *, looks: Path, at: float) -> Report:
+    """The figures at unix second `at`. Raises NotRunning when Prometheus has seen too little."""
+    window = live.seen_seconds(WINDOW_SECONDS)
+    if window < LEAST_SECONDS:
+        raise NotRunning(
+            "the stack has not run long enough for a report",
+            f"Prometheus has scraped for {window:.0f} s, {LEAST_SECONDS:.0f} are needed",
+            "try again in a minute",
+        )
+    figures = (
+        *_cardinality(live, budgets, window, at),
+        *_volume(live, budgets, window, at),
+        *_disk(stack, budgets, looks, at),
+    )
+    return Report(at, window, figures, tuple(_remarks(stack)))
+
+
+def _cardinality(live: LiveStack, budgets: Budgets, window: float, at: float) -> Iterator[Figure]:
+    now = live.series(at=at)
+    before = live.series(at=at - window / 2)
+    yield from series.series_figures(now, services=live.services, budgets=budgets)
+    yield from series.metric_figures(now, services=live.services, budgets=budgets)
+    jobs = frozenset(job for job, service in live.services.items() if service in live.slices)
+    yield from series.label_figures(now, before, jobs=jobs, budgets=budgets, seconds=window / 2)
+    for measure, subject, value in (
+        ("samples_per_second", "prometheus", live.samples_per_second(window)),
+        ("log_streams", "loki", live.log_streams()),
+    ):
+        note = "not yet" if value is None else ""
+        yield Figure(measure, subject, value, budgets.of(measure, subject), note)
+
+
+def _volume(live: LiveStack, budgets: Budgets, window: float, at: float) -> Iterator[Figure]:
+    found = live.flow(window, at=at)
+    yield from flow.log_figures(found, budgets)
+    traces: dict[str, Trace] = {}
+    for service in live.slices:
+        for trace in live.traces(service, start=at - window, end=at):
+            traces[trace.trace_id] = trace
+    yield from flow.request_spans(traces.values(), live.slices, budgets)
+    yield from flow.span_figures(found, budgets)
+    for name, journey in budgets.journeys.items():
+        whole = live.journeys(journey, start=at - window, end=at)
+        yield flow.journey_spans(name, whole, budgets)
+
+
+def _disk(stack: RunningStack, budgets: Budgets, file: Path, at: float) -> Iterator[Figure]:
+    if stack.runtime == "docker":
+        return
+    earlier = disk.remembered(file)
+    latest = _look(stack, file, at)
+    yield from disk.disk_figures(disk.first_of(earlier, latest), latest, budgets)
+
+
+def _look(stack: RunningStack, file: Path, at: float) -> disk.Look:
+    """Look at the stores now and remember it."""
+    data = stack.state_folder / "data"
+    began = min((one.since for one in stack.state().values()), default=0.0)
+    stores = [name for name in disk.STORES if name in stack.started]
+    look = disk.Look(at, f"{stack.state_folder.name} {began:.0f}", disk.sizes(data, stores))
+    disk.remember(file, disk.remembered(file), look)
+    return look
+
+
+def _remarks(stack: RunningStack) -> Sequence[str]:
+    if stack.runtime == "docker":
+        return ("disk is not measured here: the volumes belong to the engine (docker system df -v)",)
+    return (
+        "in its first hours a store grows faster than later: what comes in is logged, and compacted "
+        "afterwards; PostgreSQL's own log is bounded and not counted",
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise EnvironmentProblem(f"{path} cannot be written", str(error), "see who owns reports/") from None
