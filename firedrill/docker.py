@@ -11,12 +11,14 @@ from rich.console import Console
 
 from firedrill.errors import EnvironmentProblem, StartError
 from firedrill.keys import CONFIG, FOLDER, KEY_MODE, SECRETS, Keys
-from firedrill.local.configs import TARGETS, File
+from firedrill.local.configs import File, is_target
+from firedrill.local.follow import with_token
 from firedrill.local.layout import Layout
 from firedrill.local.plan import paced_variables
 from firedrill.local.programs import pacer
 from firedrill.local.records import Phase, ServiceState, read_json, write_json
 from firedrill.settings import Settings
+from firedrill.switches import OPT_IN, active_profiles, replaced
 from firedrill.topology import Topology, read_topology
 
 ENGINE_SECONDS = 3.0
@@ -57,7 +59,10 @@ def up(project: Path, settings: Settings, layout: Layout, console: Console) -> i
         project, settings, folder / FOLDER, give=give_to_alertmanager
     )
     write_json(_marker(layout), {"pace": settings.pace})
-    command = _compose(project, "up", "--detach", "--wait", "--build")
+    services = topology(project, settings).services
+    # A service behind a profile that is not on cannot be named here, and need not be.
+    without = [f"--scale={name}=0" for name in replaced(settings.values) if not services[name].profiles]
+    command = _compose(project, "up", "--detach", "--wait", "--build", *without)
     values = {name: value for name, value in settings.values.items() if name not in SECRETS}
     done = subprocess.run(command, cwd=project, env={**values, **environ, **_environ()}, check=False)
     if done.returncode:
@@ -66,12 +71,12 @@ def up(project: Path, settings: Settings, layout: Layout, console: Console) -> i
             f"it ended with code {done.returncode}; its own message stands above",
             "docker compose ps, then docker compose logs NAME",
         )
-    for service in topology(project, settings).services.values():
+    for service in services.values():
         if service.hints.shows:
             text = service.hints.shows
             for port in service.ports:
                 text = text.replace(f"self:{port.container}", f"127.0.0.1:{port.host}")
-            console.print(f"  {text}", highlight=False)
+            console.print(f"  {with_token(text, settings.get('FAULTS_TOKEN'))}", highlight=False)
     return 0
 
 
@@ -83,14 +88,26 @@ def paced_copies(project: Path, settings: Settings, folder: Path) -> dict[str, s
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(project / name, target, ignore=shutil.ignore_patterns("__pycache__", "*.py", "*.pyc"))
         for path in target.rglob("*.yml"):
-            if path.parent.name == TARGETS:
+            if is_target(path):
+                _place_target(path, settings)
                 continue
             text = pace(path, path.read_text(encoding="utf-8"))
             path.write_text(keys.configuration(text) if path.name == CONFIG else text, encoding="utf-8")
     return {
         "CONFIG_DIR": str(folder / "config"), "RULES_DIR": str(folder / "services"),
-        "COLLECTOR_OVERLAY": "tempo", **paced_variables(settings),
+        "COLLECTOR_OVERLAY": "tempo", "COMPOSE_PROFILES": ",".join(sorted(active_profiles(settings.values))),
+        **paced_variables(settings),
     }  # fmt: skip
+
+
+def _place_target(path: Path, settings: Settings) -> None:
+    """Keep a copied target file where Prometheus finds it, or take it away when its service does not run."""
+    others, active = replaced(settings.values), active_profiles(settings.values)
+    opt_in = path.parent.name == OPT_IN
+    if path.stem in others or (opt_in and path.stem not in active):
+        path.unlink()
+    elif opt_in:
+        path.rename(path.parent.parent / path.name)
 
 
 def key_files(
@@ -207,7 +224,9 @@ def _run(project: Path, *words: str) -> None:
 
 
 def _compose(project: Path, *words: str) -> list[str]:
-    return ["docker", "compose", "-f", str(project / COMPOSE_FILE), *words]
+    # What runs behind a profile is stopped, shown and ended too, whatever the settings say by then.
+    every = [] if words[0] == "up" else ["--profile=*"]
+    return ["docker", "compose", "-f", str(project / COMPOSE_FILE), *every, *words]
 
 
 def _environ() -> dict[str, str]:

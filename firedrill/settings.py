@@ -16,6 +16,7 @@ _CHOICES = {
     "RUNTIME": ("", "docker", "local"),
     "PACE": ("demo", "production"),
     "TRACES": ("jaeger", "all"),
+    "LOGS": ("promtail", "collector"),
     "TRAFFIC": ("on", "off"),
     "ENVIRONMENT": ("development", "production"),
     "FAULTS_ENABLED": ("0", "1"),

@@ -57,7 +57,7 @@ def catalogue(
         for file in folder.glob("runbooks/*.md")
     }
     sources = _yaml(project / "config/grafana/provisioning/datasources/datasources.yml")["datasources"]
-    targets = [one for file in project.glob("config/prometheus/targets/*.yml") for one in _yaml(file)]
+    targets = [one for file in project.glob("config/prometheus/targets/**/*.yml") for one in _yaml(file)]
     return Catalogue(
         series=series,
         jobs=frozenset(one["labels"]["job"] for one in targets),

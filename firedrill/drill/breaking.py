@@ -11,6 +11,7 @@ import httpx
 
 from firedrill.clients import Refused, Unreachable
 from firedrill.errors import EnvironmentProblem, StartError
+from firedrill.switches import PROMTAIL, log_shipper
 from firedrill.wait import TimedOut, poll_until
 
 from .model import AnyFault, Fault, ProcessFault
@@ -67,17 +68,21 @@ class LiveFaults:
     def set(self, fault: AnyFault, *, ttl_seconds: int) -> None:
         """Set the fault; it ends by itself after `ttl_seconds`, a process when this program ends."""
         if isinstance(fault, ProcessFault):
-            self._guards[fault.process] = self._guard_of(fault.process)
-            self._stack.stop_service(fault.process)
+            name = self._service(fault)
+            self._guards[name] = self._guard_of(name)
+            self._stack.stop_service(name)
         else:
             self._send("PUT", fault, {"parameters": dict(fault.parameters), "ttl_seconds": ttl_seconds})
 
     def clear(self, fault: AnyFault) -> None:
         """Heal; a process is ready afterwards. No error when the fault is not set."""
         if isinstance(fault, ProcessFault):
-            self._start(fault.process)
+            self._start(self._service(fault))
         else:
             self._send("DELETE", fault, None)
+
+    def _service(self, fault: ProcessFault) -> str:
+        return log_shipper(self._stack.settings) if fault.process == PROMTAIL else fault.process
 
     def _start(self, name: str) -> None:
         self._stack.start_service(name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from firedrill.local.layout import Layout
 from firedrill.local.records import UP, ServiceState, StackState, write_json, write_state
+from firedrill.switches import LOG_COLLECTOR, PROMTAIL
 
 # What a person can use once these run; a service that is not started is not waited for.
 MILESTONES: Mapping[str, frozenset[str]] = {
@@ -15,7 +16,7 @@ MILESTONES: Mapping[str, frozenset[str]] = {
     "metrics": frozenset({"prometheus"}),
     "alerts": frozenset({"prometheus", "alertmanager", "inbox"}),
     "traces": frozenset({"collector", "jaeger", "tempo"}),
-    "logs": frozenset({"loki", "promtail"}),
+    "logs": frozenset({"loki", PROMTAIL, LOG_COLLECTOR}),
 }
 _WRITE_EVERY_SECONDS = 0.1
 

@@ -10,6 +10,7 @@ import yaml
 from firedrill.errors import TopologyError
 from firedrill.keys import CONFIG, KEY_MODE, Keys
 from firedrill.local.addresses import Addresses, UnknownPeerPortError
+from firedrill.switches import OPT_IN
 from firedrill.topology.document import broken_yaml
 
 _TEXT = {".conf", ".cfg", ".html", ".ini", ".json", ".properties", ".sql", ".toml", ".tmpl", ".txt"}
@@ -49,7 +50,8 @@ def render(
 ) -> Iterator[File]:
     """The rewritten copies of `source`, a file or a folder. Raises TopologyError.
 
-    In a folder `targets`, the files of services that are not `started` are left out.
+    In a folder `targets`, the files of services that are not `started` are left out, and those of its folder
+    `opt-in` stand beside the others.
     """
     if source.is_file():
         yield File(target, _content(source, addresses, pace))
@@ -59,9 +61,16 @@ def render(
         hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
         if hidden or not path.is_file() or path.suffix in _NOT_COPIED:
             continue
-        if path.parent.name == TARGETS and path.suffix in {".yml", ".yaml"} and path.stem not in started:
+        if is_target(path) and path.stem not in started:
             continue
-        yield File(target / relative, _content(path, addresses, pace))
+        place = relative if path.parent.name != OPT_IN else relative.parent.parent / relative.name
+        yield File(target / place, _content(path, addresses, pace))
+
+
+def is_target(path: Path) -> bool:
+    """True for a file that names scrape targets, of a service that always runs or of one that may."""
+    folder = path.parent.parent if path.parent.name == OPT_IN else path.parent
+    return folder.name == TARGETS and path.suffix in {".yml", ".yaml"}
 
 
 def with_keys(file: File, keys: Keys) -> File:
@@ -89,7 +98,7 @@ def _content(path: Path, addresses: Addresses, pace: Pace) -> bytes:
             return addresses.text(text).encode()
         check_yaml(path, text)
         # targets/prometheus.yml is a list of targets and not Prometheus's configuration.
-        paced = text if path.parent.name == TARGETS else pace(path, text)
+        paced = text if is_target(path) else pace(path, text)
         return rewrite_yaml(path, paced, addresses).encode()
     except UnknownPeerPortError as error:
         raise TopologyError(

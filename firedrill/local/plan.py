@@ -12,6 +12,7 @@ from firedrill.local.addresses import Addresses, UnknownPeerPortError
 from firedrill.local.configs import File, Pace, render, with_keys
 from firedrill.local.layout import Layout
 from firedrill.settings import Settings
+from firedrill.switches import active_profiles, replaced
 from firedrill.topology import Dependency, Mount, Service, Topology, read_topology
 
 COMPOSE_FILE = "docker-compose.yml"
@@ -125,11 +126,13 @@ def paced_variables(settings: Settings) -> dict[str, str]:
 
 def _left_out(topology: Topology, settings: Settings, find: Callable[[str], Path | None]) -> dict[str, str]:
     """Services that do not run here, each with its reason."""
-    active = {name for name in settings.get("COMPOSE_PROFILES").split(",") if name}
+    active, others = active_profiles(settings.values), replaced(settings.values)
     out: dict[str, str] = {}
     for service in topology.services.values():
         hints = service.hints
-        if hints.local == "off":
+        if service.name in others:
+            out[service.name] = others[service.name]
+        elif hints.local == "off":
             out[service.name] = "runs in docker only"
         elif hints.local == "tempo" and settings.get("TRACES") != "all":
             out[service.name] = "starts with TRACES=all"

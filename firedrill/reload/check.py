@@ -30,6 +30,7 @@ TOOLS = {
     "loki": Tool("loki", ("-verify-config=true",), "-config.file="),
     "promtail": Tool("promtail", ("-check-syntax",), "-config.file="),
     "collector": Tool("otelcol", ("validate",), "--config="),
+    "log-collector": Tool("otelcol", ("validate",), "--config="),
     "jaeger": Tool("jaeger", ("validate",), "--config="),
     "tempo": Tool("tempo", ("-config.verify=true",), "-config.file="),
 }

@@ -65,7 +65,8 @@ class DockerLogs:
     def gained(self) -> Iterator[tuple[str, str]]:
         """See LogFiles; raises BackendError when docker cannot be asked."""
         since = f"{int(self._begin) - 1}"
-        words = ["docker", "compose", "-f", str(self._compose_file), "logs", "--no-color", "--since", since]
+        words = ["docker", "compose", "-f", str(self._compose_file), "--profile=*"]
+        words += ["logs", "--no-color", "--since", since]
         done = self._run(words)
         if done.returncode:
             raise BackendError("docker compose logs failed", done.stderr.strip()[-300:], "docker compose ps")

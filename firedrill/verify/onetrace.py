@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from firedrill.clients import Loki, Span, Trace, TraceBackend
+from firedrill.switches import PROMTAIL
 from firedrill.verify.check import Attempt, Check, Missing, Seen
 from firedrill.verify.declared import TraceWish
 from firedrill.verify.probes import Probe
@@ -55,7 +56,12 @@ class Passage:
 
 
 def checks_of(
-    probe: Probe, stores: Mapping[str, TraceBackend], loki: Loki | None, *, since: float
+    probe: Probe,
+    stores: Mapping[str, TraceBackend],
+    loki: Loki | None,
+    *,
+    since: float,
+    shipper: str = PROMTAIL,
 ) -> list[Check]:
     """The checks of the trace that the probe's plan declares; none when it declares none."""
     wish = probe.plan.trace
@@ -71,8 +77,8 @@ def checks_of(
         for name, store in stores.items()
     ]
     if loki is not None:
-        attempt = _in_logs(passage, wish, loki, since)
-        found.append(Check(f"{service}: one trace in logs", attempt, (*wish.services, "promtail", "loki")))
+        attempt = _in_logs(passage, wish, loki, since, shipper)
+        found.append(Check(f"{service}: one trace in logs", attempt, (*wish.services, shipper, "loki")))
     return found
 
 
@@ -126,7 +132,7 @@ def is_kind(span: Span, kind: str) -> bool:
     return system in _REDIS if kind == "redis" else bool(system) and system not in _REDIS
 
 
-def _in_logs(passage: Passage, wish: TraceWish, loki: Loki, since: float) -> Attempt:
+def _in_logs(passage: Passage, wish: TraceWish, loki: Loki, since: float, shipper: str) -> Attempt:
     def attempt() -> Seen | Missing:
         probe = passage.current()
         if isinstance(probe, Missing):
@@ -138,7 +144,7 @@ def _in_logs(passage: Passage, wish: TraceWish, loki: Loki, since: float) -> Att
         if absent:
             what = f"{len(lines)} lines with the trace id in Loki, none of {', '.join(absent)}"
             todo = (
-                f"see `firedrill logs {absent[0]}` for whether it wrote any, then `firedrill logs promtail`"
+                f"see `firedrill logs {absent[0]}` for whether it wrote any, then `firedrill logs {shipper}`"
             )
             return Missing(what, f"firedrill search {shlex.quote(logql)}", todo)
         return Seen(", ".join(f"{name} {told[name]} lines" for name in wish.services))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from firedrill.clients import Backend, Jaeger, Loki, Tempo
+from firedrill.switches import PROMTAIL
 from firedrill.verify.canaries import Canaries
 from firedrill.verify.check import Check, Missing, Seen
 from firedrill.verify.logfiles import LogFiles
@@ -31,6 +32,7 @@ class Places:
     tempo: Tempo | None = None
     inbox: Backend | None = None
     files: LogFiles | None = None
+    shipper: str = PROMTAIL
 
 
 def checks_of(canaries: Canaries, places: Places, *, http: httpx.Client) -> list[Check]:
@@ -45,7 +47,7 @@ def checks_of(canaries: Canaries, places: Places, *, http: httpx.Client) -> list
         found.append(Check(f"canaries: {name}", search.attempt, (*services, *needs)))
 
     if (loki := places.loki) is not None:
-        add("loki", "logs", lambda: loki_texts(canaries, loki), "promtail", "loki")
+        add("loki", "logs", lambda: loki_texts(canaries, loki), places.shipper, "loki")
     if (files := places.files) is not None:
         add("log files", "logs", files.gained)
     if (jaeger := places.jaeger) is not None:
@@ -81,7 +83,7 @@ class _Search:
             ways = ", ".join(sorted(absent.values())[:8])
             return Missing(
                 f"the markers of {len(absent)} of {len(wanted)} requests are not there (yet): {ways}",
-                todo="without them the search proves nothing; see the logs of promtail and collector",
+                todo="without them the search proves nothing; see the logs of the log shipper and the collector",
                 final=self._place == "answer",  # nothing comes later
             )
         proof = f"{len(wanted)} markers found, " if wanted else ""

@@ -26,7 +26,7 @@ class ExpectedTarget:
 def expected_targets(root: Path, started: frozenset[str]) -> list[ExpectedTarget]:
     """The targets that the started services' files name; raises TopologyError on a file that is not one."""
     found: list[ExpectedTarget] = []
-    for path in sorted((root / "config/prometheus/targets").glob("*.yml")):
+    for path in sorted((root / "config/prometheus/targets").rglob("*.yml")):
         if path.stem in started:
             found.extend(ExpectedTarget(path.stem, labels) for labels in _target_labels(path))
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from firedrill.clients import Exemplar, Jaeger, LogLine, Loki, Prometheus, Trace, TraceBackend
 from firedrill.clients.http import Params
+from firedrill.switches import PROMTAIL
 from firedrill.verify import onetrace
 from firedrill.verify.check import Check, Missing, Seen
 from firedrill.verify.probes import Probe
@@ -21,6 +22,7 @@ class Backends:
     loki: Loki | None
     jaeger: Jaeger | None
     traces: Mapping[str, TraceBackend]
+    shipper: str = PROMTAIL
 
 
 def checks_of(probe: Probe, backends: Backends, *, since: float) -> list[Check]:
@@ -35,11 +37,13 @@ def checks_of(probe: Probe, backends: Backends, *, since: float) -> list[Check]:
         ),
     ]
     if (loki := backends.loki) is not None:
-        needs = (service, "promtail", "loki")
-        checks.append(Check(f"{service}: logs", lambda: logs(probe, loki, since=since), needs))
+        needs = (service, backends.shipper, "loki")
+        checks.append(
+            Check(f"{service}: logs", lambda: logs(probe, loki, since=since, shipper=backends.shipper), needs)
+        )
     for name, backend in backends.traces.items():
         checks.append(_trace_check(probe, name, backend))
-    checks += onetrace.checks_of(probe, backends.traces, backends.loki, since=since)
+    checks += onetrace.checks_of(probe, backends.traces, backends.loki, since=since, shipper=backends.shipper)
     if (jaeger := backends.jaeger) is not None:
         needs = (service, "collector", "jaeger")
         checks.append(Check(f"{service}: known to jaeger", lambda: known(probe, jaeger, since=since), needs))
@@ -89,7 +93,7 @@ def _by_name(prometheus: Prometheus, query: str, *, at: float | None = None) -> 
     return {one.labels["__name__"]: one.points[-1][1] for one in prometheus.query(query, at=at).series}
 
 
-def logs(probe: Probe, loki: Loki, *, since: float) -> Seen | Missing:
+def logs(probe: Probe, loki: Loki, *, since: float, shipper: str = PROMTAIL) -> Seen | Missing:
     """Whether the lines of the probe's own request are in Loki, found by the trace id in their metadata."""
     plan = probe.plan
     if probe.answer is None:
@@ -101,7 +105,7 @@ def logs(probe: Probe, loki: Loki, *, since: float) -> Seen | Missing:
     if absent:
         what = f"{len(lines)} lines of the request in Loki; absent: {_listed([repr(one) for one in absent])}"
         todo = (
-            f"see `firedrill logs {plan.service}` for whether it wrote them, then `firedrill logs promtail`"
+            f"see `firedrill logs {plan.service}` for whether it wrote them, then `firedrill logs {shipper}`"
         )
         return Missing(what, f"firedrill search {shlex.quote(logql)}", todo)
     return Seen(f"{len(lines)} lines: {', '.join(sorted(one for one in found if one))}")

@@ -17,6 +17,7 @@ SERVICES = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").rea
 # Images in which nothing can run a check, and processes that answer nothing.
 WITHOUT_HEALTH_CHECK = {
     "collector": "FROM scratch",
+    "log-collector": "FROM scratch",
     "tempo": "2.8 has no health flag, and its image no shell that is promised",
     "traffic": "listens nowhere; its absence shows in the metrics",
 }
