@@ -5,17 +5,14 @@ for as long; the inbox waits for its limit after the last heartbeat that it hear
 """
 
 import math
-from contextlib import ExitStack
-
-from firedrill.errors import FiredrillError
 
 from . import runbook
-from .healing import Healing
-from .model import Deadlines, Drill
+from .model import Drill
 from .ports import Pulse, Surroundings, Timings
-from .result import Result, StepFailed
+from .result import Result
 from .roster import Roster
-from .steps import Listener, Steps
+from .stage import Afterwards, Stage, nothing
+from .steps import Listener
 
 ENDS_AFTER = 4  # resend times: Prometheus's own constant (rules/alerting.go, resolvedRetention aside)
 
@@ -32,76 +29,37 @@ class HeartbeatRunner:
         listener: Listener,
         roster: Roster | None = None,
     ) -> None:
-        self._drill, self._around, self._pace = drill, around, pace
-        self._deadlines: Deadlines = drill.deadlines[pace]
-        self._roster = roster or Roster()
-        self._steps = Steps(drill, around, listener, self._roster)
-        self._healing = Healing(drill.fault, around, self._steps)
+        self._stage = Stage(drill, around, pace=pace, listener=listener, roster=roster)
+        self._drill, self._around = drill, around
+        self._steps, self._deadlines = self._stage.steps, self._stage.deadlines
 
     def run(self) -> Result:
         """As Runner.run."""
-        started, failed_step, failure = self._around.clock.now(), "", ""
-        try:
-            with self._roster.running(self._drill), ExitStack() as cleaning:
-                cleaning.callback(self._healing.ensure)
-                self._go(started)
-        except StepFailed as failed:
-            failed_step, failure = failed.step, str(failed)
-        except FiredrillError as failed:
-            failed_step, failure = self._steps.current, f"step '{self._steps.current}': {failed}"
-        return Result(
-            alert=self._drill.alert,
-            slice=self._drill.slice,
-            pace=self._pace,
-            started_at=started,
-            seconds=self._around.clock.now() - started,
-            steps=tuple(self._steps.reached),
-            failed_step=failed_step,
-            failure=failure,
-            notes=tuple(self._steps.notes),
-        )
+        return self._stage.perform(self._go)
 
-    def _go(self, started: float) -> None:
-        around, steps = self._around, self._steps
-        rule = around.metrics.rule(self._drill)
-        timings = Timings(
-            around.metrics.scrape_seconds(),
-            *around.notifier.group_times({"alertname": self._drill.alert, **self._drill.labels}),
-        )
+    def _go(self, started: float) -> Afterwards:
+        around, steps, healing = self._around, self._steps, self._stage.healing
+        rule, timings = self._stage.rule()
         resend = max(rule.evaluation_seconds, around.metrics.resend_seconds())
         alive = self._calm(started)
         evaluated = around.metrics.evaluated_at(self._drill)
         steps.sees_alerts = False  # nothing evaluates them any more
-        faulted = self._healing.inject(at_most=self._deadlines.fire)
+        faulted = healing.inject(at_most=self._deadlines.fire)
         self._silence(faulted, silent_after(alive, faulted, resend, timings))
         runbook.follow(self._drill, around, steps, faulted=faulted)
-        healed = self._healing.heal()
+        healed = healing.heal()
         ready = around.clock.now()
         evaluation = rule.evaluation_seconds
         waited = (evaluated - ready) % evaluation  # until the next slot of the rule's group
         self._return(healed, ready - healed + waited + timings.group_wait)
         steps.sees_alerts = True
+        return nothing
 
     def _calm(self, started: float) -> Pulse:
         """The heartbeat is heard, and nothing else fires."""
-        around, steps = self._around, self._steps
-
-        def disturbing() -> list[str]:
-            quiet = [] if around.heartbeat.pulse().alive else ["the inbox hears no heartbeat"]
-            return quiet + steps.others(frozenset({"pending", "firing"}))
-
-        def calm() -> Pulse | None:
-            return None if disturbing() else around.heartbeat.pulse()
-
-        found = steps.until(
-            "calm",
-            calm,
-            ends=started + 2 * self._deadlines.clear,
-            missing=lambda: "not calm, " + ", ".join(disturbing()),
-            todo="find out what is wrong before a drill adds to it: firedrill query ALERTS",
-        )
-        steps.done("calm", "start", started)
-        return found
+        heartbeat = self._around.heartbeat
+        self._stage.calm(started, lambda: [] if heartbeat.pulse().alive else ["the inbox hears no heartbeat"])
+        return heartbeat.pulse()
 
     def _silence(self, faulted: float, least: float) -> None:
         heartbeat, fire = self._around.heartbeat, self._deadlines.fire

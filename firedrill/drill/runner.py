@@ -1,7 +1,6 @@
 """Runs a drill: calm, traffic, fault, and every step timed until the resolved notice; always heals."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from firedrill.errors import FiredrillError
@@ -9,27 +8,27 @@ from firedrill.pace import longest_range, pace_expression
 
 from . import runbook
 from .bound import Bound, History, lower_bound
-from .healing import HEAL_SECONDS, TTL_MARGIN_SECONDS, Healing, undisturbed
+from .healing import HEAL_SECONDS, TTL_MARGIN_SECONDS, undisturbed
 from .ideal import Recorded
-from .model import Deadlines, Drill, IdealSeries
+from .model import Drill, IdealSeries
 from .needed import needed_rules
 from .ports import ActiveAlert, LoadedRule, Surroundings, Timings
 from .result import Result, StepFailed
 from .roster import Roster
-from .steps import POLL_SECONDS, Listener, Steps
+from .stage import Afterwards, Stage
+from .steps import POLL_SECONDS, Listener
 from .watch import delivered, held_back, is_own, missing_notices
 
 __all__ = ["POLL_SECONDS", "Listener", "Runner"]
 
 ARRIVED = 0.5  # of the asked rate: tells it from the unevenness of the background; the loader keeps the rate
 ESTIMATED_SCRAPES = 100  # of a window; promtool runs the rule over it in about a second
-CALM_STATES = frozenset({"pending", "firing"})
 
 BoundOf = Callable[..., Bound]
 
 
 class Runner:
-    """One run of one drill in its surroundings."""
+    """One run of one drill in its surroundings; without `bound` its times stand beside no lower bound."""
 
     def __init__(
         self,
@@ -38,51 +37,28 @@ class Runner:
         *,
         pace: str,
         listener: Listener,
-        bound: BoundOf = lower_bound,
+        bound: BoundOf | None = lower_bound,
         roster: Roster | None = None,
     ) -> None:
+        self._stage = Stage(drill, around, pace=pace, listener=listener, roster=roster)
         self._drill, self._around, self._pace, self._listener = drill, around, pace, listener
         self._bound_of = bound
-        self._deadlines: Deadlines = drill.deadlines[pace]
+        self._deadlines = self._stage.deadlines
         self._arrives = pace_expression(drill.traffic.arrives, pace) if drill.traffic else ""
-        self._roster = roster or Roster()
-        self._steps = Steps(drill, around, listener, self._roster)
-        self._healing = Healing(drill.fault, around, self._steps)
+        self._steps, self._healing = self._stage.steps, self._stage.healing
         self._bound: Bound | None = None
+        self._summary: Mapping[str, object] = {}
 
     def run(self) -> Result:
         """The measured steps, up to the one that failed. KeyboardInterrupt passes, after the heal."""
-        started, failed_step, failure = self._around.clock.now(), "", ""
-        summary: dict[str, object] = {}
-        try:
-            with self._roster.running(self._drill), ExitStack() as cleaning:
-                cleaning.callback(self._stop_traffic, summary)
-                cleaning.callback(self._healing.ensure)
-                refine = self._go(started)
-            refine()
-        except StepFailed as failed:
-            failed_step, failure = failed.step, str(failed)
-        except FiredrillError as failed:
-            failed_step, failure = self._steps.current, f"step '{self._steps.current}': {failed}"
-        return Result(
-            alert=self._drill.alert,
-            slice=self._drill.slice,
-            pace=self._pace,
-            started_at=started,
-            seconds=self._around.clock.now() - started,
-            steps=tuple(self._steps.reached),
-            bound=self._bound,
-            failed_step=failed_step,
-            failure=failure,
-            traffic=summary,
-            notes=tuple(self._steps.notes),
-        )
+        result = self._stage.perform(self._go, clean=self._stop_traffic)
+        return replace(result, bound=self._bound, traffic=self._summary)
 
-    def _go(self, started: float) -> Callable[[], None]:
+    def _go(self, started: float) -> Afterwards:
         """All steps; gives what makes the bound anew, which needs neither traffic nor fault."""
         drill, around, steps = self._drill, self._around, self._steps
         rule, timings = self._calm(started)
-        with self._roster.beginning:
+        with self._stage.roster.beginning:
             history = self._bring_traffic()
             self._estimate(rule, timings, history)
         self._still_calm()
@@ -98,33 +74,18 @@ class Runner:
     def _calm(self, started: float) -> tuple[LoadedRule, Timings]:
         """Wait until no alert is on its way; read the rule and the timings as they are loaded.
 
-        Calm must hold for the window of the arrival query, so that another drill's traffic has left it.
+        Calm must hold for the window of the arrival query, so that another drill's traffic has left it, and
+        the rule must have no grace left to give: see Stage.unknown_targets.
         """
-        around, steps = self._around, self._steps
-        rule = around.metrics.rule(self._drill)
-        wait, interval = around.notifier.group_times({"alertname": self._drill.alert, **self._drill.labels})
-        timings = Timings(around.metrics.scrape_seconds(), wait, interval)
-
-        window, quiet = longest_range(self._arrives) / 1000 if self._arrives else 0.0, [started]
+        rule, timings = self._stage.rule()
+        window = longest_range(self._arrives) / 1000 if self._arrives else 0.0
 
         def disturbing() -> list[str]:
-            own = [f"{one.name} ({one.state})" for one in steps.active if is_own(self._drill, one)]
-            return own + steps.others(CALM_STATES)
+            active = [one for one in self._steps.active if is_own(self._drill, one)]
+            own = [f"{one.name} ({one.state})" for one in active]
+            return own + self._stage.unknown_targets(rule)
 
-        def calm() -> bool:
-            if disturbing():
-                quiet[0] = around.clock.now()
-                return False
-            return around.clock.now() - quiet[0] >= window
-
-        steps.until(
-            "calm",
-            calm,
-            ends=started + 2 * self._deadlines.clear,
-            missing=lambda: "not calm, " + (", ".join(disturbing()) or "until just now"),
-            todo="find out what is wrong before a drill adds to it: firedrill query ALERTS",
-        )
-        steps.done("calm", "start", started)
+        self._stage.calm(started, disturbing, seconds=window)
         return rule, timings
 
     def _bring_traffic(self) -> History:
@@ -171,7 +132,7 @@ class Runner:
 
         Over long windows promtool needs its time: they have their bound at the end only.
         """
-        if needed_rules(rule).longest_range > ESTIMATED_SCRAPES * timings.scrape:
+        if self._bound_of is None or needed_rules(rule).longest_range > ESTIMATED_SCRAPES * timings.scrape:
             return
         now = self._around.clock.now()
         history = self._recorded(rule, timings, history, now)
@@ -185,6 +146,8 @@ class Runner:
         self, rule: LoadedRule, timings: Timings, history: History, *, faulted: float, healed: float
     ) -> None:
         """The bound for the history up to the fault and for the time that the fault was set."""
+        if self._bound_of is None:
+            return
         try:
             history = self._recorded(rule, timings, history, faulted)
             self._bound = self._bound_of(
@@ -278,9 +241,9 @@ class Runner:
         parts = {"pending": bound.crosses, "firing": bound.fires, "notified": bound.notified}
         return {**parts, "resolved": bound.drains}.get(step)
 
-    def _stop_traffic(self, summary: dict[str, object]) -> None:
+    def _stop_traffic(self) -> None:
         if self._steps.traffic:
             with undisturbed():
-                summary.update(self._steps.traffic.stop())
-            if errors := summary.get("errors"):
+                self._summary = self._steps.traffic.stop()
+            if errors := self._summary.get("errors"):
                 self._steps.note(f"requests of the drill's traffic got no answer: {errors}")

@@ -457,6 +457,41 @@ def test_calm_must_hold_for_a_whole_window() -> None:
     assert calm.seconds == pytest.approx(14.0, abs=0.5)
 
 
+class Restarted(World):
+    """Prometheus has begun anew: at first two of its targets lack scrapes, until `known` seconds later."""
+
+    known = 12.0
+
+    def rule(self, drill: Drill) -> LoadedRule:
+        return replace(RULE, expression="up == 0 and count_over_time(up[30s]) >= 18")
+
+    def value(self, promql: str) -> float | None:
+        if promql.startswith("count("):
+            assert promql == "count(count_over_time(up[30s]) < 18)"
+            return 2.0 if self.time < 1000.0 + self.known else None
+        return super().value(promql)
+
+
+def test_a_rules_grace_after_a_start_of_prometheus_is_waited_out() -> None:
+    """Within it the rule holds back, and the fault's time would mean nothing."""
+    world = Restarted()
+    result = run(world)
+    assert result.passed, result.failure
+    calm = result.step("calm")
+    assert calm is not None
+    assert calm.seconds == pytest.approx(12.0 + 6.0, abs=0.5)
+
+
+def test_a_grace_that_does_not_end_is_told() -> None:
+    """A target that is always new, and nothing is broken."""
+    world = Restarted()
+    world.known = 1e9
+    result = run(world)
+    assert result.failed_step == "calm"
+    assert "2 targets that Prometheus has not scraped 18 times yet" in result.failure
+    assert world.fault_at is None
+
+
 def test_a_runbook_query_without_data_fails_the_drill_and_names_it() -> None:
     """File, line, kind and the query itself; the fault is healed."""
     world = World(evidence={"promql": 1, "logql": 0, "traces": 1, "traceql": None})
