@@ -58,8 +58,11 @@ def page(mark: str, table: Callable[..., str]) -> str:
             parts.append(f"Not made: {', '.join(missing)}.\n")
     empty = yaml.safe_load(EMPTY.read_text("utf-8"))["panels"]
     parts.append("## Panels that are empty in calm\n")
-    head = ("dashboard", "panel", "filled by the drill", "why it is empty")
-    parts.append(table(head, [(one["dashboard"], one["panel"], one["drill"], one["why"]) for one in empty]))
+    head = ("dashboard", "panel", "empty until the drill, or while", "why")
+    rows = [
+        (one["dashboard"], one["panel"], one.get("drill") or f"`{one['while']}`", one["why"]) for one in empty
+    ]
+    parts.append(table(head, rows))
     return "\n".join(parts)
 
 

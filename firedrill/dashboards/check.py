@@ -137,15 +137,22 @@ def _link(url: str, known: Catalogue) -> Iterator[str]:
 
 
 def check_empty(
-    declared: Iterable[Mapping[str, str]], made: Iterable[Mapping[str, Any]], drills: set[str]
+    declared: Iterable[Mapping[str, str]],
+    made: Iterable[Mapping[str, Any]],
+    drills: set[str],
+    known: Catalogue,
 ) -> list[str]:
-    """Panels said to be empty in calm must exist, and so must the drills that fill them."""
+    """Panels said to be empty must exist, and so must the drills that fill them or the metrics of `while`."""
     panels = {(board["uid"], panel["title"]) for board in made for panel in board["panels"]}
     found = []
     for one in declared:
         place = f"{one['dashboard']}: {one['panel']}"
         if (one["dashboard"], one["panel"]) not in panels:
             found.append(f"{place}: there is no such panel")
-        if one["drill"] not in drills:
+        if ("drill" in one) == ("while" in one):
+            found.append(f"{place}: it needs either a drill or while")
+        if "drill" in one and one["drill"] not in drills:
             found.append(f"{place}: there is no drill {one['drill']}")
+        if "while" in one:
+            found += [f"{place}: {finding}" for finding in check_promql(one["while"], known)]
     return found

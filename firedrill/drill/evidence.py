@@ -33,6 +33,9 @@ class LiveEvidence:
             "logql": self._logql,
             "traces": self._traces,
             "traceql": self._traceql,
+            "prometheus": self._as_it_stands,
+            "loki": self._lines,
+            "tempo": self._traceql,
         }[kind]
         return ask(query, since, until)
 
@@ -41,10 +44,16 @@ class LiveEvidence:
             paced = pace_expression(query, self._pace)
         except ValueError as error:
             raise CheckFailed("the query has no known pace", str(error)) from None
-        return len(self._prometheus.query(paced).series)
+        return self._as_it_stands(paced, since, until)
+
+    def _as_it_stands(self, query: str, since: float, until: float) -> int:
+        return len(self._prometheus.query(query).series)
 
     def _logql(self, query: str, since: float, until: float) -> int:
-        answer = self._loki.search(paced_logql(query, self._pace), start=since, end=until, limit=LIMIT)
+        return self._lines(paced_logql(query, self._pace), since, until)
+
+    def _lines(self, query: str, since: float, until: float) -> int:
+        answer = self._loki.search(query, start=since, end=until, limit=LIMIT)
         return len(answer.lines) or len(answer.series)
 
     def _traces(self, query: str, since: float, until: float) -> int:

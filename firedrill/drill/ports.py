@@ -114,7 +114,8 @@ class Evidence(Protocol):
     def found(self, kind: str, query: str, *, since: float, until: float) -> int | None:
         """How many series, lines or traces a query gives; None where its backend does not run.
 
-        `query` is at production pace; lines and traces are those between two unix seconds.
+        `query` is at production pace, or with a datasource (prometheus, loki, tempo) as `kind` asked as it
+        stands; lines and traces are those between two unix seconds.
         """
 
 

@@ -1,4 +1,4 @@
-"""The queries of a runbook, as they stand in its fenced blocks, and whether they give data during a drill."""
+"""The queries of a runbook and of what is empty in calm, and whether they give data during a drill."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from firedrill.errors import FiredrillError
 
+from . import panels
 from .model import Drill
 from .ports import Surroundings
 from .result import StepFailed
@@ -20,7 +21,7 @@ _BLOCK = re.compile(r"^[ \t]*```(\w+)[ \t]*\n(.*?)^[ \t]*```[ \t]*$", re.MULTILI
 
 @dataclass(frozen=True)
 class Query:
-    """One block of a runbook; `line` is where it begins in `file`."""
+    """One block of a runbook, or a query of a dashboard or of the docs; `line` is where it is in `file`."""
 
     file: Path
     line: int
@@ -43,9 +44,13 @@ def queries(file: Path) -> list[Query]:
 
 
 def follow(drill: Drill, around: Surroundings, steps: Steps, *, faulted: float) -> None:
-    """Run the queries of the drill's runbook until each has given data. Raises StepFailed at step runbook."""
+    """Run the queries of the drill's runbook, and those that only it fills, until each has given data.
+
+    Raises StepFailed at step runbook.
+    """
     steps.current, began = "runbook", around.clock.now()
-    asked = _read(drill)
+    filled = [Query(*one) for one in panels.filled_by(drill)]
+    asked = [*_read(drill), *filled]
     missing: dict[Query, str] = dict.fromkeys(asked, "gives no data")
     left_out: list[Query] = []
 
@@ -75,15 +80,16 @@ def follow(drill: Drill, around: Surroundings, steps: Steps, *, faulted: float) 
         why=lambda: "; ".join(f"{query} {why}" for query, why in missing.items()),
         todo="correct the runbook, or see whether the signal arrives: firedrill verify",
     )
-    rest = f", {len(left_out)} left out: their backend does not run" if left_out else ""
+    rest = f", {len(filled)} of them of panels and examples that calm leaves empty" if filled else ""
+    rest += f", {len(left_out)} left out: their backend does not run" if left_out else ""
     steps.done("runbook", "fault", faulted, text=f"{len(asked) - len(left_out)} queries give data{rest}")
 
 
 def _first_of(missing: dict[Query, str]) -> str:
     first, why = next(iter(missing.items()))
-    return (
-        f"a query of the runbook {first.file.name} (line {first.line}, {first.kind}) {why.partition(':')[0]}"
-    )
+    page = "the runbook " if first.file.parent.name == "runbooks" else ""
+    place = f"{page}{first.file.name} (line {first.line}, {first.kind})"
+    return f"a query of {place} {why.partition(':')[0]}"
 
 
 def _read(drill: Drill) -> Sequence[Query]:

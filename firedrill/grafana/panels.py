@@ -52,12 +52,12 @@ def panels(dashboard: Mapping[str, Any]) -> Iterator[Panel]:
 
 
 def empty_in_calm(folder: Path) -> frozenset[tuple[str, str]]:
-    """Dashboard and title of each panel that rightly shows nothing while nothing is wrong."""
+    """Dashboard and title of each panel that shows nothing before a drill fills it."""
     path = folder / EMPTY
     if not path.is_file():
         return frozenset()
     entries = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("panels") or ()
-    return frozenset((one["dashboard"], one["panel"]) for one in entries)
+    return frozenset((one["dashboard"], one["panel"]) for one in entries if "drill" in one)
 
 
 def _flat(found: Any) -> Iterator[Mapping[str, Any]]:

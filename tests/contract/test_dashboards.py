@@ -349,10 +349,14 @@ def test_every_service_with_alerts_has_a_dashboard() -> None:
     assert folders == {path.parent.name for path in (ROOT / "services").glob("*/dashboard.py")}
 
 
-def test_panels_empty_in_calm_have_a_drill() -> None:
-    """dashboards/empty_in_calm.yml names panels and drills that exist."""
+def test_panels_empty_in_calm_have_a_drill(everything: Catalogue) -> None:
+    """dashboards/empty_in_calm.yml names panels, drills and metrics that exist."""
     declared = yaml.safe_load((ROOT / "dashboards/empty_in_calm.yml").read_text("utf-8"))["panels"]
     drills = {f"{drill.file.parent.name}/{drill.alert}" for drill in declared_drills(ROOT)}
-    assert check_empty(declared, BOARDS.values(), drills) == []
+    assert check_empty(declared, BOARDS.values(), drills, everything) == []
     wrong = [{"dashboard": "x", "panel": "y", "drill": "fds/None", "why": ""}]
-    assert len(check_empty(wrong, BOARDS.values(), drills)) == 2
+    assert len(check_empty(wrong, BOARDS.values(), drills, everything)) == 2
+    neither = [{"dashboard": "fds-performance", "panel": "SLA violations", "why": ""}]
+    assert "either a drill or while" in check_empty(neither, BOARDS.values(), drills, everything)[0]
+    renamed = [{**neither[0], "while": "sum(fds_no_such_total) < 1"}]
+    assert "fds_no_such_total" in check_empty(renamed, BOARDS.values(), drills, everything)[0]
