@@ -9,16 +9,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from firedrill.copies import mounting, variables, write_copies
 from firedrill.errors import EnvironmentProblem, StartError
-from firedrill.keys import CONFIG, FOLDER, KEY_MODE, SECRETS, Keys
-from firedrill.local.configs import File, is_target
+from firedrill.keys import FOLDER, KEY_MODE, SECRETS, Keys
+from firedrill.local.configs import File
 from firedrill.local.follow import with_token
 from firedrill.local.layout import Layout
-from firedrill.local.plan import paced_variables
-from firedrill.local.programs import pacer
 from firedrill.local.records import Phase, ServiceState, read_json, write_json
 from firedrill.settings import Settings
-from firedrill.switches import OPT_IN, active_profiles, replaced
+from firedrill.switches import replaced
 from firedrill.topology import Topology, read_topology
 
 ENGINE_SECONDS = 3.0
@@ -46,23 +45,37 @@ def engine_problem() -> str:
     return ""
 
 
-def topology(project: Path, settings: Settings) -> Topology:
-    """The topology with docker's own defaults."""
-    return read_topology(project / COMPOSE_FILE, settings.values)
+def topology(project: Path, settings: Settings, mounted: Mapping[str, str] | None = None) -> Topology:
+    """The topology with docker's own defaults, its ports moved by PORT_OFFSET; `mounted` as for compose."""
+    path, values = project / COMPOSE_FILE, {**settings.values, **(mounted or {})}
+    return read_topology(path, {**values, **moved_ports(read_topology(path, values), settings.port_offset)})
+
+
+def moved_ports(found: Topology, offset: int) -> dict[str, str]:
+    """The variables of docker-compose.yml that move its published ports by `offset`."""
+    ports = (port for service in found.services.values() for port in service.ports)
+    return {port.variable: str(port.host + offset) for port in ports if port.variable}
 
 
 def up(project: Path, settings: Settings, layout: Layout, console: Console) -> int:
     """Start all containers and wait until they are healthy. Raises StartError."""
     layout.make_folders()
     folder = layout.root / "docker"
-    environ = paced_copies(project, settings, folder) | key_files(
+    changed = write_copies(project, settings, folder)
+    environ = variables(settings, folder) | key_files(
         project, settings, folder / FOLDER, give=give_to_alertmanager
     )
+    found = topology(project, settings, environ)
+    environ |= moved_ports(found, 0)
     write_json(_marker(layout), {"pace": settings.pace})
-    services = topology(project, settings).services
+    _take_changes(project, list(mounting(found, changed, folder)))
     # A service behind a profile that is not on cannot be named here, and need not be.
-    without = [f"--scale={name}=0" for name in replaced(settings.values) if not services[name].profiles]
-    command = _compose(project, "up", "--detach", "--wait", "--build", *without)
+    without = [name for name in replaced(settings.values) if not found.services[name].profiles]
+    if settings.get("TRAFFIC") == "off":
+        without.append("traffic")
+    command = _compose(
+        project, "up", "--detach", "--wait", "--build", *(f"--scale={name}=0" for name in without)
+    )
     values = {name: value for name, value in settings.values.items() if name not in SECRETS}
     done = subprocess.run(command, cwd=project, env={**values, **environ, **_environ()}, check=False)
     if done.returncode:
@@ -71,43 +84,13 @@ def up(project: Path, settings: Settings, layout: Layout, console: Console) -> i
             f"it ended with code {done.returncode}; its own message stands above",
             "docker compose ps, then docker compose logs NAME",
         )
-    for service in services.values():
+    for service in found.services.values():
         if service.hints.shows:
             text = service.hints.shows
             for port in service.ports:
                 text = text.replace(f"self:{port.container}", f"127.0.0.1:{port.host}")
             console.print(f"  {with_token(text, settings.get('FAULTS_TOKEN'))}", highlight=False)
     return 0
-
-
-def paced_copies(project: Path, settings: Settings, folder: Path) -> dict[str, str]:
-    """Copies of config/ and of the rules at the pace asked for, and the variables that mount them."""
-    pace, keys = pacer(settings.pace), Keys.of(settings)
-    for name in ("config", "services"):
-        target = folder / name
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(project / name, target, ignore=shutil.ignore_patterns("__pycache__", "*.py", "*.pyc"))
-        for path in target.rglob("*.yml"):
-            if is_target(path):
-                _place_target(path, settings)
-                continue
-            text = pace(path, path.read_text(encoding="utf-8"))
-            path.write_text(keys.configuration(text) if path.name == CONFIG else text, encoding="utf-8")
-    return {
-        "CONFIG_DIR": str(folder / "config"), "RULES_DIR": str(folder / "services"),
-        "COLLECTOR_OVERLAY": "tempo", "COMPOSE_PROFILES": ",".join(sorted(active_profiles(settings.values))),
-        **paced_variables(settings),
-    }  # fmt: skip
-
-
-def _place_target(path: Path, settings: Settings) -> None:
-    """Keep a copied target file where Prometheus finds it, or take it away when its service does not run."""
-    others, active = replaced(settings.values), active_profiles(settings.values)
-    opt_in = path.parent.name == OPT_IN
-    if path.stem in others or (opt_in and path.stem not in active):
-        path.unlink()
-    elif opt_in:
-        path.rename(path.parent.parent / path.name)
 
 
 def key_files(
@@ -201,6 +184,14 @@ def logs(project: Path, names: Sequence[str], *, following: bool, lines: int) ->
     """Hand over to docker compose logs."""
     words = ["logs", f"--tail={lines}", *(["--follow"] if following else []), *names]
     return subprocess.run(_compose(project, *words), cwd=project, check=False).returncode
+
+
+def _take_changes(project: Path, services: Sequence[str]) -> None:
+    """Start running containers again whose files changed; compose does so for changed settings only."""
+    running = states(project) if services else {}
+    names = [name for name in services if name in running and running[name].phase not in {"stopped", "held"}]
+    if names:
+        _run(project, "restart", *names)
 
 
 def _state(entry: Mapping[str, object]) -> ServiceState:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from firedrill import docker
+from firedrill.copies import paced_copies
 from firedrill.local.layout import Layout
 from firedrill.local.plan import make_plan
 from firedrill.local.programs import find_on_path, pacer
@@ -81,7 +82,7 @@ def _local(stack: Stack, settings: Settings, scratch: Path) -> Candidate:
 
 
 def _docker(stack: Stack, settings: Settings, scratch: Path) -> Candidate:
-    docker.paced_copies(stack.root, settings, scratch)
+    paced_copies(stack.root, settings, scratch)
     topology = docker.topology(stack.root, settings)
     running = Layout(stack.state_folder).root / "docker"
     pieces, gone = [], []

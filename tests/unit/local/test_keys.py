@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from firedrill.docker import key_files, paced_copies
+from firedrill.copies import paced_copies
+from firedrill.docker import key_files
 from firedrill.errors import UsageError
 from firedrill.keys import FILES, KEY_MODE, SECRETS, Keys
 from firedrill.local.configs import File

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from firedrill.docker import paced_copies
+from firedrill.copies import paced_copies
 from firedrill.local.addresses import Addresses
 from firedrill.local.configs import is_target, render
 from firedrill.local.layout import Layout
