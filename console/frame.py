@@ -93,9 +93,11 @@ def install_frame(app: FastAPI, console: Console) -> None:
     """The files and the head that all pages share."""
     pages.add_static_files("/static", STATIC, max_cache_age=3600)
     mark = max(int(file.stat().st_mtime) for file in STATIC.iterdir())
+    # The theme first; what further sheets add stands on it.
+    sheets = sorted(STATIC.glob("*.css"), key=lambda file: (file.stem != "console", file.name))
     ui.add_head_html(
-        f'<link rel="stylesheet" href="/static/console.css?{mark}">'
-        f'<script src="/static/console.js?{mark}"></script>',
+        "".join(f'<link rel="stylesheet" href="/static/{file.name}?{mark}">' for file in sheets)
+        + f'<script src="/static/console.js?{mark}"></script>',
         shared=True,
     )
 

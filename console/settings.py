@@ -60,8 +60,3 @@ class Settings:
             platform=folder("CONSOLE_PLATFORM", PROJECT / "config" / "platform"),
             state=Path(state) if state else None,
         )
-
-    @property
-    def scrape_seconds(self) -> float:
-        """How often Prometheus scrapes at this pace: a tenth at demo pace."""
-        return 1.5 if self.pace == "demo" else 15.0

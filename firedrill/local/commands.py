@@ -38,7 +38,7 @@ def up(
             if any(one.phase == "build failed" for one in state.services.values()):
                 control.send(where.layout.socket, "retry")
             if follow.settled(state, began):
-                return _conclude(state, console, quiet=quiet)
+                return _conclude(where, state, console, quiet=quiet)
             instance, has_ended = state.instance, _never
         else:
             _refuse_problems(where, settings, console)
@@ -56,7 +56,7 @@ def up(
         text = "\nstopped watching, the work goes on; `make up` follows again, `make down` ends it"
         console.print(text, highlight=False)
         return 130
-    return _conclude(state, console, quiet=quiet)
+    return _conclude(where, state, console, quiet=quiet)
 
 
 def _never() -> bool:
@@ -78,11 +78,16 @@ def _await_first_word(layout: Layout, instance: str, has_ended: Callable[[], boo
         poll_until(spoke, "the supervisor's first word", follow.FIRST_STATE_SECONDS, interval=0.05)
 
 
-def _conclude(state: StackState, console: Console, *, quiet: bool) -> int:
+def _token(where: Site) -> str:
+    """The running stack's token, which its console's link carries."""
+    return read_launch(where.layout).known_settings.get("FAULTS_TOKEN")
+
+
+def _conclude(where: Site, state: StackState, console: Console, *, quiet: bool) -> int:
     lost = follow.hopeless(state, time.time())
     waiting = [name for name, one in state.services.items() if one.phase == "waiting"]
     if not lost and not waiting:
-        for line in follow.closing(state, not quiet, state.left_out):
+        for line in follow.closing(state, not quiet, state.left_out, _token(where)):
             console.print(line, highlight=False, soft_wrap=True)
         return 0
     for name, why in lost.items():
@@ -202,6 +207,8 @@ def status(where: Site, console: Console, *, as_json: bool) -> int:
         console.print(follow.table(state, time.time()))
         for name, why in state.left_out.items():
             console.print(f"not started: {name} ({why})", style="dim", highlight=False)
+        for line in (line for line in state.shows if line.startswith("console")):
+            console.print(follow.with_token(line, _token(where)), highlight=False, soft_wrap=True)
     return 1 if any(one.phase in BAD for one in state.services.values()) else 0
 
 

@@ -183,11 +183,16 @@ def _age(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-def closing(state: StackState, wanted_urls: bool, left_out: Mapping[str, str]) -> list[str]:
+def with_token(text: str, token: str) -> str:
+    """A line that is shown to the stack's owner, with the token that the console's link needs."""
+    return text.replace("{FAULTS_TOKEN}", token)
+
+
+def closing(state: StackState, wanted_urls: bool, left_out: Mapping[str, str], token: str) -> list[str]:
     """What `up` prints at its end."""
     lines = []
     if wanted_urls:
-        lines += ["", *(f"  {text}" for text in state.shows), ""]
+        lines += ["", *(f"  {with_token(text, token)}" for text in state.shows), ""]
         lines += [f"  not started: {name} ({why})" for name, why in left_out.items()]
         lines += [
             "",

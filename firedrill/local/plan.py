@@ -119,6 +119,7 @@ def paced_variables(settings: Settings) -> dict[str, str]:
     """What docker-compose.yml itself has to know of the pace."""
     demo = settings.pace == "demo"
     return {
+        "RULES_PACE": settings.pace,
         "RULES_RESEND_DELAY": "6s" if demo else "1m",
         "INBOX_HEARTBEAT_LIMIT": settings.get("INBOX_HEARTBEAT_LIMIT") or ("18" if demo else "180"),
     }

@@ -43,6 +43,8 @@ def environment_of(process: Process, layout: Layout, launch: Launch) -> dict[str
         "TMPDIR": str(temporary),
         "PYTHONPATH": launch.code,
         "PYTHONUNBUFFERED": "1",
+        # For the console, which shows what is still building or starting.
+        "FIREDRILL_STATE": str(layout.root),
         **base,
         **process.environment,
         MARK: launch.instance,

@@ -84,7 +84,7 @@ def found(root: Path) -> list[Import]:
 
 
 def test_packages_import_only_along_the_arrows(found: list[Import]) -> None:
-    """telemetry and firedrill know no service; load traffic and services know no firedrill; all no console."""
+    """telemetry and firedrill know no service, load traffic and services no firedrill, nobody the console."""
     wrong = [
         f"{one.module}:{one.line} imports {one.target}"
         for one in found
