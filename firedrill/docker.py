@@ -84,13 +84,19 @@ def up(project: Path, settings: Settings, layout: Layout, console: Console) -> i
             f"it ended with code {done.returncode}; its own message stands above",
             "docker compose ps, then docker compose logs NAME",
         )
-    for service in found.services.values():
-        if service.hints.shows:
-            text = service.hints.shows
-            for port in service.ports:
-                text = text.replace(f"self:{port.container}", f"127.0.0.1:{port.host}")
-            console.print(f"  {with_token(text, settings.get('FAULTS_TOKEN'))}", highlight=False)
+    for text in links(found, settings).values():
+        console.print(f"  {text}", highlight=False, soft_wrap=True)
     return 0
+
+
+def links(found: Topology, settings: Settings) -> dict[str, str]:
+    """What `up` prints for a person, by service."""
+    shown = {name: service.hints.shows for name, service in found.services.items() if service.hints.shows}
+    for name in shown:
+        for port in found.services[name].ports:
+            shown[name] = shown[name].replace(f"self:{port.container}", f"127.0.0.1:{port.host}")
+        shown[name] = with_token(shown[name], settings.get("FAULTS_TOKEN"))
+    return shown
 
 
 def key_files(

@@ -83,6 +83,9 @@ def status(console: Console, *, as_json: bool) -> int:
         return commands.status(where, console, as_json=as_json)
     for name, state in docker.states(where.project).items():
         console.print(f"{name:16} {state.phase:10} {state.detail}", highlight=False)
+    settings = read_settings(where.project, os.environ)
+    link = docker.links(docker.topology(where.project, settings), settings)["console"]
+    console.print(link, highlight=False, soft_wrap=True)
     return 0
 
 
