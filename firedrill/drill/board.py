@@ -7,11 +7,10 @@ from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
 from .bound import Bound
-from .display import LiveTable, Plain
+from .display import LiveTable, Plain, Redrawn, print_result
 from .model import Drill
 from .result import Result, Step
 from .steps import Listener
@@ -57,35 +56,19 @@ class Lines:
 
     def ended(self, result: Result) -> None:
         """Its result, and why it failed."""
-        for line in (result.line(), result.failure):
-            if line:
-                self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_result(self._console, result)
 
 
-class Single:
+class Single(LiveTable):
     """The table of one drill's steps."""
-
-    def __init__(self, console: Console, drill: Drill, pace: str) -> None:
-        self._console, self._table = console, LiveTable(console, drill, pace)
-
-    def __enter__(self) -> "Single":
-        self._table.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._table.__exit__(kind, error, trace)
 
     def listener(self, drill: Drill) -> Listener:
         """The table."""
-        return self._table
+        return self
 
     def ended(self, result: Result) -> None:
         """Its result, and why it failed."""
-        for line in (result.line(), result.failure):
-            if line:
-                self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_result(self._console, result)
 
 
 class Row:
@@ -113,25 +96,16 @@ class Row:
         """Comes with the steps."""
 
 
-class Many:
+class Many(Redrawn):
     """One row for each drill."""
 
     def __init__(self, console: Console, drills: Sequence[Drill], pace: str) -> None:
+        super().__init__(console)
         self._title = f"{len(drills)} drills, {pace} pace"
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._drills = list(drills)
         self._rows: dict[str, Row] = {}
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
-
-    def __enter__(self) -> "Many":
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
 
     def listener(self, drill: Drill) -> Listener:
         """Its row."""

@@ -9,12 +9,13 @@ from typing import Protocol
 
 import httpx
 
-from firedrill.clients import Refused, Unreachable
-from firedrill.errors import EnvironmentProblem, StartError
+from firedrill.errors import StartError
+from firedrill.fault.client import Faults
+from firedrill.fault.client import RunningStack as FaultyStack
 from firedrill.switches import PROMTAIL, log_shipper
 from firedrill.wait import TimedOut, poll_until
 
-from .model import AnyFault, Fault, ProcessFault
+from .model import AnyFault, ProcessFault
 
 READY_SECONDS = 60.0
 PROJECT = Path(__file__).resolve().parents[2]
@@ -27,12 +28,9 @@ class ServiceState(Protocol):
     def phase(self) -> str: ...
 
 
-class Breakable(Protocol):
+class Breakable(FaultyStack, Protocol):
     """The part of firedrill.stack.Stack that is needed here."""
 
-    @property
-    def settings(self) -> Mapping[str, str]: ...
-    def url(self, service: str, container_port: int | None = None) -> str: ...
     def state(self) -> Mapping[str, ServiceState]: ...
     def stop_service(self, name: str) -> None: ...
     def start_service(self, name: str) -> None: ...
@@ -46,7 +44,7 @@ class Guard(Protocol):
 
 
 class LiveFaults:
-    """PUT and DELETE on /faults; stop and start of processes."""
+    """Faults by the services' routes; stop and start of processes. Raises as firedrill.fault's Faults."""
 
     def __init__(
         self,
@@ -55,15 +53,9 @@ class LiveFaults:
         http: httpx.Client,
         guard: Callable[[str], Guard] | None = None,
     ) -> None:
-        self._stack, self._http = stack, http
+        self._stack, self._faults = stack, Faults(stack, http=http)
         self._guard_of = guard or GuardProcess
         self._guards: dict[str, Guard] = {}
-        token = stack.settings.get("FAULTS_TOKEN", "")
-        if not token:
-            raise EnvironmentProblem(
-                "drills cannot inject faults", "FAULTS_TOKEN is empty", "firedrill up makes one in .env"
-            )
-        self._headers = {"Authorization": f"Bearer {token}"}
 
     def set(self, fault: AnyFault, *, ttl_seconds: int) -> None:
         """Set the fault; it ends by itself after `ttl_seconds`, a process when this program ends."""
@@ -72,14 +64,14 @@ class LiveFaults:
             self._guards[name] = self._guard_of(name)
             self._stack.stop_service(name)
         else:
-            self._send("PUT", fault, {"parameters": dict(fault.parameters), "ttl_seconds": ttl_seconds})
+            self._faults.set(fault.service, fault.name, fault.parameters, ttl_seconds=ttl_seconds)
 
     def clear(self, fault: AnyFault) -> None:
         """Heal; a process is ready afterwards. No error when the fault is not set."""
         if isinstance(fault, ProcessFault):
             self._start(self._service(fault))
         else:
-            self._send("DELETE", fault, None)
+            self._faults.clear(fault.service, fault.name)
 
     def _service(self, fault: ProcessFault) -> str:
         return log_shipper(self._stack.settings) if fault.process == PROMTAIL else fault.process
@@ -99,22 +91,6 @@ class LiveFaults:
             ) from None
         if guard := self._guards.pop(name, None):
             guard.release()
-
-    def _send(self, method: str, fault: Fault, body: object) -> None:
-        url = f"{self._stack.url(fault.service)}/faults/{fault.name}"
-        try:
-            answer = self._http.request(method, url, json=body, headers=self._headers)
-        except httpx.HTTPError as error:
-            why = f"{method} {url}: {error or type(error).__name__}"
-            raise Unreachable(
-                f"{fault.service} does not take its fault", why, "see `firedrill status`"
-            ) from error
-        if not answer.is_success:
-            raise Refused(
-                f"{fault.service} refused the fault {fault.name}",
-                f"{method} {url}: HTTP {answer.status_code} {answer.text[:300]}",
-                "compare FAULTS_ENABLED and FAULTS_TOKEN in .env with the running stack; firedrill up again",
-            )
 
 
 class GuardProcess:

@@ -1,7 +1,9 @@
 """How a running drill looks: a live table on a terminal, plain lines otherwise."""
 
 import time
+from abc import ABC, abstractmethod
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -9,7 +11,30 @@ from rich.table import Table
 
 from .bound import Bound
 from .model import HEARTBEAT, Drill
-from .result import HEARTBEAT_STEPS, STEPS, Step
+from .result import HEARTBEAT_STEPS, STEPS, Result, Step
+
+
+class Redrawn(ABC):
+    """A table that is drawn again and again as long as its context lasts."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=4)
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.__exit__(kind, error, trace)
+
+    @abstractmethod
+    def _draw(self) -> Table:
+        """The table as it is now; called from a thread of its own."""
 
 
 class Plain:
@@ -18,12 +43,6 @@ class Plain:
     def __init__(self, console: Console, drill: Drill, pace: str, *, prefix: str = "") -> None:
         self._console, self._prefix = console, prefix
         self._say(f"drill {drill.alert} ({drill.slice}), {pace} pace")
-
-    def __enter__(self) -> "Plain":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
     def waiting(self, step: str, deadline: float | None) -> None:
         """Nothing: the line comes when the step is reached."""
@@ -48,26 +67,17 @@ class Plain:
         self._console.print(self._prefix + text, highlight=False, markup=False, soft_wrap=True)
 
 
-class LiveTable:
+class LiveTable(Redrawn):
     """The same as a table that is drawn again while the drill runs."""
 
     def __init__(self, console: Console, drill: Drill, pace: str) -> None:
+        super().__init__(console)
         self._title = f"{drill.alert} ({drill.slice}), {pace} pace"
         self._steps: dict[str, Step] = {}
         self._lines: list[str] = []
         self._current, self._began = "", time.monotonic()
         self._deadline: float | None = None
         self._kind = drill.kind
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=4)
-
-    def __enter__(self) -> "LiveTable":
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
 
     def waiting(self, step: str, deadline: float | None) -> None:
         """The step's row shows the time that passes."""
@@ -107,6 +117,13 @@ class LiveTable:
             left = f"{max(0.0, self._deadline - passed):.0f} s left" if self._deadline is not None else ""
             return (name, f"… {passed:.0f} s", "", left, "")
         return (name, "", "", "", "")
+
+
+def print_result(console: Console, result: Result) -> None:
+    """The result in one line, and why it failed."""
+    for line in (result.line(), result.failure):
+        if line:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def bound_lines(bound: Bound) -> list[str]:

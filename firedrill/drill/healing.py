@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from firedrill.clients import Refused
+from firedrill.errors import EnvironmentProblem, UsageError
 from firedrill.wait import TimedOut, poll_until
 
 from .model import AnyFault, ProcessFault
@@ -35,7 +36,7 @@ class Healing:
         self._is_set = True  # also when the request fails: it may have arrived
         try:
             around.faults.set(self._fault, ttl_seconds=int(at_most) + TTL_MARGIN_SECONDS)
-        except Refused:
+        except (Refused, UsageError, EnvironmentProblem):  # so nothing is broken
             self._is_set = False
             raise
         steps.done("fault", "fault", faulted, text=str(self._fault))

@@ -31,6 +31,8 @@ class Stack:
 
     settings: Mapping[str, str] = field(default_factory=lambda: {"FAULTS_TOKEN": "secret"})
     did: list[str] = field(default_factory=list)
+    root: Path = Path()
+    started: frozenset[str] = frozenset({"promtail"})
     phases: Iterator[str] = field(default_factory=lambda: iter(("starting", "starting", "ready")))
 
     def url(self, service: str, container_port: int | None = None) -> str:

@@ -63,11 +63,11 @@ def test_the_bound_is_shown_with_its_terms() -> None:
 def test_plain_lines_for_what_is_no_terminal() -> None:
     """One for each step, bounds and deadlines in it."""
     console, text = shown()
-    with Plain(console, DRILL, "demo") as listener:
-        listener.waiting("notified", 50.0)
-        listener.bound(BOUND)
-        listener.done(STEPS[1])
-        listener.note("look here")
+    listener = Plain(console, DRILL, "demo")
+    listener.waiting("notified", 50.0)
+    listener.bound(BOUND)
+    listener.done(STEPS[1])
+    listener.note("look here")
     assert "  notified    27.5 s after fault, at the least 25.0 s, deadline 50 s\n" in text.getvalue()
     assert "  note: look here\n" in text.getvalue()
     assert "lower bound 25.0 s" in text.getvalue()

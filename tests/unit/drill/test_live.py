@@ -10,13 +10,14 @@ import httpx
 import pytest
 import yaml
 
-from firedrill.clients import Refused, Unreachable
+from firedrill.clients import Unreachable
 from firedrill.drill.live import route_times as times_of
 from firedrill.drill.live import surroundings
 from firedrill.drill.model import Deadlines, Drill, Fault, Signal, TrafficPlan
 from firedrill.drill.ports import Metrics, Pulse, Surroundings
 from firedrill.drill.traffic import TrafficProcess
 from firedrill.errors import CheckFailed, EnvironmentProblem
+from firedrill.pace.check import PROJECT
 from firedrill.wait import poll_until
 
 LABELS = {"severity": "critical", "system": "ai-factory"}
@@ -101,11 +102,14 @@ ANSWERS: dict[str, object] = {
 }
 
 
+SET = {"name": "execution_error", "help": "h", "parameters": [], "active": None}
+
+
 class Stack:
     """A stack whose services are paths of one address."""
 
-    runtime, pace, root = "local", "demo", Path()
-    started = frozenset({"prometheus", "loki", "jaeger"})
+    runtime, pace, root = "local", "demo", PROJECT
+    started = frozenset({"prometheus", "loki", "jaeger", "judgment"})
 
     def __init__(self, token: str = "secret") -> None:
         self.settings: Mapping[str, str] = {"FAULTS_TOKEN": token}
@@ -121,7 +125,9 @@ def around(asked: list[httpx.Request] | None = None, *, status: int = 200) -> Su
         if asked is not None:
             asked.append(request)
         if request.method != "GET":
-            return httpx.Response(status, text="why not")
+            return (
+                httpx.Response(status, json=SET) if status == 200 else httpx.Response(status, text="why not")
+            )
         return httpx.Response(200, json=ANSWERS[request.url.path])
 
     return surroundings(Stack(), httpx.Client(transport=httpx.MockTransport(answer)))
@@ -205,9 +211,9 @@ def test_faults_are_set_and_cleared_with_the_token() -> None:
 
 def test_a_refused_fault_says_what_to_compare() -> None:
     """A stack that was started with another token, for instance."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(EnvironmentProblem, match="judgment takes no faults") as refused:
         around(status=401).faults.set(DRILL.fault, ttl_seconds=1)
-    assert "HTTP 401 why not" in str(refused.value)
+    assert "HTTP 401: why not" in str(refused.value)
     assert "FAULTS_TOKEN" in str(refused.value)
 
 
@@ -218,13 +224,13 @@ def test_a_service_that_is_away_is_unreachable() -> None:
         raise httpx.ConnectError("refused")
 
     stack = surroundings(Stack(), httpx.Client(transport=httpx.MockTransport(refuse)))
-    with pytest.raises(Unreachable, match="judgment does not take its fault"):
+    with pytest.raises(Unreachable, match="judgment does not answer"):
         stack.faults.clear(DRILL.fault)
 
 
 def test_without_a_token_no_drill_begins() -> None:
     """One clear error instead of a 401 later."""
-    with pytest.raises(EnvironmentProblem, match="cannot inject faults"):
+    with pytest.raises(EnvironmentProblem, match="faults cannot be set"):
         surroundings(Stack(token=""))
 
 
