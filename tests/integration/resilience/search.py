@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from firedrill.local.layout import Layout
@@ -36,11 +37,11 @@ class Found:
 
 
 class Search:
-    """Looks for everything that was accepted, written and traced."""
+    """Looks for everything that was accepted, written and traced; `folder` holds the services' log files."""
 
-    def __init__(self, live: Any) -> None:
+    def __init__(self, live: Any, *, folder: Path | None = None) -> None:
         self._live, self._view = live, live.view()
-        self._folder = Layout(self._view.state_folder).volume("service-logs")
+        self._folder = folder or Layout(self._view.state_folder).volume("service-logs")
         self._written: dict[str, list[Line]] = {
             service: list(lines_written(self._folder, service)) for service in SERVICES
         }
