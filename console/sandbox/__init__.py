@@ -1,0 +1,1 @@
+"""The onboarding sandbox: guided incidents that really happen, are answered, mended and scored."""

@@ -1,0 +1,105 @@
+"""What a look at the stack makes of a run: calm, page, healed by hand, cleared, too late."""
+
+from dataclasses import replace
+
+from console.sandbox.run import SETTLE_SECONDS, Run, Seen, ended, healed, noted
+
+
+def observe(run: Run, seen: Seen) -> Run:
+    """What one look at the stack makes of the run."""
+    if run.phase == "over":
+        return run
+    if run.phase == "settling":
+        return _settle(run, seen)
+    if run.phase == "quiet":
+        return _await_page(run, seen)
+    if run.phase == "open":
+        return _await_solution(run, seen)
+    if run.phase == "clearing":
+        return _await_end(run, seen)
+    return _await_answers(run, seen.now)
+
+
+def due(run: Run, now: float) -> bool:
+    """Whether the fault must go in now."""
+    return run.faulted_at is None and run.breaks_at is not None and now >= run.breaks_at and run.wants_fault
+
+
+def faulted(run: Run, now: float) -> Run:
+    """The fault is in; the trainee is not told."""
+    return replace(run, faulted_at=now)
+
+
+def failed(run: Run, now: float, why: str) -> Run:
+    """It could not be run: nothing is scored."""
+    return ended(run, now, "void", why)
+
+
+def _settle(run: Run, seen: Seen) -> Run:
+    own = {*run.incident.page, *run.incident.alerts}
+    firing = sorted(
+        {
+            one.name
+            for one in seen.alerts or ()
+            # A strange alert that is pending may be a busy moment; one of ours would be taken for the page.
+            if one.labels.get("severity") != "none" and (one.state == "firing" or one.name in own)
+        }
+    )
+    if not firing and seen.alerts is not None:
+        return noted(replace(run, calm_at=seen.now), seen.now, "The stack is calm. You are on call.")
+    if seen.now - run.started_at > SETTLE_SECONDS * run.slowness:
+        trouble = ", ".join(firing) or "Prometheus does not answer"
+        return failed(run, seen.now, f"the stack did not become calm: {trouble}; mend that, then start anew")
+    return run
+
+
+def _await_page(run: Run, seen: Seen) -> Run:
+    since = run.faulted_at
+    if since is None:
+        return run
+    pages = [
+        one
+        for one in seen.messages or ()
+        if one.status == "firing" and one.alert in run.incident.page and one.received_at >= since
+    ]
+    if pages:
+        page = min(pages, key=lambda one: one.received_at)
+        run = replace(run, page=page, paged_at=page.received_at)
+        return noted(run, page.received_at, f"The page comes in: {page.alert}.")
+    if seen.broken is False:
+        return failed(run, seen.now, "the fault was healed by somebody before its page came in")
+    if seen.now - since > run.incident.limits.page * run.slowness:
+        return failed(run, seen.now, f"no page came within {run.incident.limits.page * run.slowness:g} s")
+    return run
+
+
+def _await_solution(run: Run, seen: Seen) -> Run:
+    if seen.broken is False:
+        run = noted(run, seen.now, "Somebody healed it by hand.")
+        return healed(run, seen.now, "by hand")
+    if run.solve_until is not None and seen.now > run.solve_until:
+        why = f"It was not mended within {run.incident.limits.solve / 60:g} minutes of the page."
+        return ended(run, seen.now, "too late", why)
+    return run
+
+
+def _await_end(run: Run, seen: Seen) -> Run:
+    healed_at, page = run.healed_at or seen.now, run.page
+    notices = [
+        one.received_at
+        for one in seen.messages or ()
+        if page and one.alert == page.alert and one.status == "resolved" and one.received_at >= healed_at
+    ]
+    if notices:
+        run = replace(run, cleared_at=min(notices))
+        run = noted(run, min(notices), "RESOLVED arrives: the alert has cleared.")
+        return _await_answers(run, seen.now)
+    if seen.now - healed_at > run.incident.limits.clear * run.slowness:
+        why = "It was mended, and the notice of its end did not come in time; that is not your fault."
+        return ended(run, seen.now, "solved", why)
+    return run
+
+
+def _await_answers(run: Run, now: float) -> Run:
+    late = run.solve_until is not None and now > run.solve_until
+    return run if run.unanswered and not late else ended(run, now, "solved", "")
