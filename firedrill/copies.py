@@ -1,7 +1,7 @@
 """Copies of config/ and of the rules at the pace asked for, which containers mount."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from firedrill.keys import CONFIG, Keys
@@ -30,8 +30,12 @@ def variables(settings: Settings, folder: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def write_copies(project: Path, settings: Settings, folder: Path) -> Sequence[PurePosixPath]:
+def write_copies(
+    project: Path, settings: Settings, folder: Path, *, absent: Collection[str] = ()
+) -> Sequence[PurePosixPath]:
     """Write the copies; the relative paths of those that are new, changed or gone.
+
+    Services in `absent` do not run, and are no targets.
 
     In place, for running containers have the files and folders mounted; and readable for everybody, for each
     container has a user of its own, and a checkout may be closed to others.
@@ -40,7 +44,7 @@ def write_copies(project: Path, settings: Settings, folder: Path) -> Sequence[Pu
     changed: list[PurePosixPath] = []
     wanted: set[Path] = set()
     for source in _sources(project):
-        relative = _place(source.relative_to(project), settings)
+        relative = _place(source.relative_to(project), settings, absent)
         if relative is None:
             continue
         target = folder / relative
@@ -77,12 +81,12 @@ def _sources(project: Path) -> Iterator[Path]:
                 yield path
 
 
-def _place(relative: Path, settings: Settings) -> Path | None:
+def _place(relative: Path, settings: Settings, absent: Collection[str]) -> Path | None:
     """Where a copy stands: a target file where Prometheus finds it, or not at all if that does not run."""
     if not is_target(relative):
         return relative
     opt_in = relative.parent.name == OPT_IN
-    if relative.stem in replaced(settings.values):
+    if relative.stem in absent or relative.stem in replaced(settings.values):
         return None
     if opt_in and relative.stem not in active_profiles(settings.values):
         return None

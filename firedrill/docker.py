@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from firedrill.copies import mounting, variables, write_copies
+from firedrill.engine.messages import classify
+from firedrill.engine.showing import run_showing
 from firedrill.errors import EnvironmentProblem, StartError
 from firedrill.keys import FOLDER, KEY_MODE, SECRETS, Keys
 from firedrill.local.configs import File
@@ -20,29 +22,12 @@ from firedrill.settings import Settings
 from firedrill.switches import replaced
 from firedrill.topology import Topology, read_topology
 
-ENGINE_SECONDS = 3.0
 COMPOSE_FILE = "docker-compose.yml"
 ALERTMANAGER_UID = 65534  # docker-compose.yml
 _PHASES: Mapping[str, Phase] = {
     "running": "starting", "created": "waiting", "restarting": "failing", "exited": "stopped",
     "dead": "failing", "paused": "held",
 }  # fmt: skip
-
-
-def engine_problem() -> str:
-    """Why docker cannot be used here, or nothing when it can."""
-    if shutil.which("docker") is None:
-        return "no docker command on PATH"
-    questions = {"info": "no docker engine answers", "compose version": "docker has no compose v2"}
-    for words, what in questions.items():
-        command = ["docker", *words.split()]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=ENGINE_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return f"{what} within {ENGINE_SECONDS:g} s"
-        if done.returncode:
-            return what
-    return ""
 
 
 def topology(project: Path, settings: Settings, mounted: Mapping[str, str] | None = None) -> Topology:
@@ -57,11 +42,17 @@ def moved_ports(found: Topology, offset: int) -> dict[str, str]:
     return {port.variable: str(port.host + offset) for port in ports if port.variable}
 
 
-def up(project: Path, settings: Settings, layout: Layout, console: Console) -> int:
-    """Start all containers and wait until they are healthy. Raises StartError."""
+def up(
+    project: Path, settings: Settings, layout: Layout, console: Console, *, absent: Collection[str] = ()
+) -> int:
+    """Start all containers but those of `absent`, and wait until they are healthy.
+
+    Raises StartError, or EnvironmentProblem for what the engine says; that leaves nothing that was not there before.
+    """
+    before = read_marker(layout) is not None
     layout.make_folders()
     folder = layout.root / "docker"
-    changed = write_copies(project, settings, folder)
+    changed = write_copies(project, settings, folder, absent=absent)
     environ = variables(settings, folder) | key_files(
         project, settings, folder / FOLDER, give=give_to_alertmanager
     )
@@ -70,18 +61,21 @@ def up(project: Path, settings: Settings, layout: Layout, console: Console) -> i
     write_json(_marker(layout), {"pace": settings.pace})
     _take_changes(project, list(mounting(found, changed, folder)))
     # A service behind a profile that is not on cannot be named here, and need not be.
-    without = [name for name in replaced(settings.values) if not found.services[name].profiles]
-    if settings.get("TRAFFIC") == "off":
-        without.append("traffic")
+    without = [name for name in left_out(settings, absent) if not found.services[name].profiles]
     command = _compose(
         project, "up", "--detach", "--wait", "--build", *(f"--scale={name}=0" for name in without)
     )
     values = {name: value for name, value in settings.values.items() if name not in SECRETS}
-    done = subprocess.run(command, cwd=project, env={**values, **environ, **_environ()}, check=False)
-    if done.returncode:
+    code, said = run_showing(command, folder=project, environ={**values, **environ, **_environ()})
+    if code:
+        problem = classify(said)
+        if problem is not None:
+            if not before:
+                down(project, layout)
+            raise problem
         raise StartError(
             "docker compose could not start everything",
-            f"it ended with code {done.returncode}; its own message stands above",
+            f"it ended with code {code}; its own message stands above",
             "docker compose ps, then docker compose logs NAME",
         )
     for text in links(found, settings).values():
@@ -89,13 +83,20 @@ def up(project: Path, settings: Settings, layout: Layout, console: Console) -> i
     return 0
 
 
+def left_out(settings: Settings, absent: Collection[str] = ()) -> tuple[str, ...]:
+    """Services that the settings, or the engine (`absent`), leave out."""
+    traffic = ["traffic"] if settings.get("TRAFFIC") == "off" else []
+    return (*replaced(settings.values), *traffic, *absent)
+
+
 def links(found: Topology, settings: Settings) -> dict[str, str]:
     """What `up` prints for a person, by service."""
-    shown = {name: service.hints.shows for name, service in found.services.items() if service.hints.shows}
-    for name in shown:
-        for port in found.services[name].ports:
-            shown[name] = shown[name].replace(f"self:{port.container}", f"127.0.0.1:{port.host}")
-        shown[name] = with_token(shown[name], settings.get("FAULTS_TOKEN"))
+    shown = {}
+    for name, service in found.services.items():
+        if text := service.hints.shows:
+            for port in service.ports:
+                text = text.replace(f"self:{port.container}", f"127.0.0.1:{port.host}")
+            shown[name] = with_token(text, settings.get("FAULTS_TOKEN"))
     return shown
 
 

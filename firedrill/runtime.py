@@ -1,21 +1,25 @@
 """Which runtime runs the stack, docker or local, and the commands that both have."""
 
+import functools
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from firedrill import docker, stack
-from firedrill.errors import EnvironmentProblem, NotRunning
+from firedrill import docker, engine, stack
+from firedrill.engine.messages import RegistryProblem
+from firedrill.errors import NotRunning
 from firedrill.local import commands
 from firedrill.local import start as local_start
+from firedrill.local.doctor import is_taken
 from firedrill.local.layout import Layout, project_root
 from firedrill.local.output import show_logs
 from firedrill.local.start import Site, running_state
 from firedrill.settings import Settings, read_settings
+from firedrill.switches import active_profiles
 
 
 def _site() -> Site:
@@ -26,30 +30,54 @@ def up(console: Console, *, following: bool, quiet: bool) -> int:
     """Start or follow, on the runtime that is asked for or found."""
     where = _site()
     settings = read_settings(where.project, os.environ, create=True)
-    chosen, why = choose(settings, local_runs=running_state(where.layout) is not None)
-    console.print(f"runtime: {chosen} ({why})", highlight=False)
+    verdict = functools.cache(engine.question)
+    chosen, why = choose(settings, local_runs=running_state(where.layout) is not None, verdict=verdict)
+    _say_runtime(console, chosen, why)
     if chosen == "docker":
-        return docker.up(where.project, settings, where.layout, console)
+        try:
+            absent = _prepare(where, settings, verdict(), console)
+        except RegistryProblem as problem:
+            if settings.runtime == "docker":
+                raise
+            _say_runtime(console, "local", problem.what)
+        else:
+            return docker.up(where.project, settings, where.layout, console, absent=absent)
     return commands.up(where, settings, console, following=following, quiet=quiet)
 
 
-def choose(settings: Settings, *, local_runs: bool) -> tuple[str, str]:
+def _say_runtime(console: Console, chosen: str, why: str) -> None:
+    console.print(f"runtime: {chosen} ({why})", highlight=False, soft_wrap=True)
+
+
+def _prepare(where: Site, settings: Settings, verdict: engine.Verdict, console: Console) -> tuple[str, ...]:
+    """Look at ports and pull what is missing; gives the services that this engine cannot run."""
+    for note in (*verdict.notes, *(f"without {name}: {why}" for name, why in verdict.without.items())):
+        console.print(f"  {note}", highlight=False, soft_wrap=True)
+    runs = docker.read_marker(where.layout) is not None and bool(docker.states(where.project))
+    engine.prepare(
+        docker.topology(where.project, settings),
+        without=docker.left_out(settings, verdict.without),
+        profiles=active_profiles(settings.values),
+        taken=None if runs else is_taken,
+        say=lambda line: console.print(line, highlight=False, soft_wrap=True),
+    )
+    return tuple(verdict.without)
+
+
+def choose(
+    settings: Settings, *, local_runs: bool, verdict: Callable[[], engine.Verdict] = engine.question
+) -> tuple[str, str]:
     """docker or local, and why. Raises EnvironmentProblem when docker is asked for and not there."""
     if settings.runtime == "local":
         return "local", "RUNTIME=local"
     if settings.runtime == "docker":
-        problem = docker.engine_problem()
-        if problem:
-            raise EnvironmentProblem(
-                "the docker runtime cannot be used here",
-                problem,
-                "start the engine, or run without it: make up RUNTIME=local",
-            )
+        if problem := verdict().problem:
+            raise problem
         return "docker", "RUNTIME=docker"
     if local_runs:
         return "local", "it runs already"
-    problem = docker.engine_problem()
-    return ("local", problem) if problem else ("docker", "an engine answers")
+    problem = verdict().problem
+    return ("local", problem.what) if problem else ("docker", "an engine answers")
 
 
 def down(console: Console) -> int:
