@@ -5,7 +5,8 @@ windows, floors and `for` what Prometheus knows. A fault does not wait for a scr
 evaluation: how much of either is waited for depends on luck. So the series are laid out with the fault (and
 the heal) at several moments between two scrapes, evaluations fall on the scrapes, and the best case is taken:
 `fires` and `drains` are the least possible. With bad luck a whole scrape and a whole evaluation come on top:
-`usual`.
+`usual`. Where something may go wrong without the fault too (a request is slow by itself), a drill declares
+the strongest that its series can be: `fires` takes that, `drains` the fault alone.
 """
 
 import json
@@ -120,7 +121,10 @@ class _Trial:
         self._drill, self._rule, self._timings = drill, rule, timings
         self._needed, self._within = needed_rules(rule), within
         self._window = self._needed.longest_range + 4 * timings.scrape
-        self._course = Course(drill.ideal, history.at_most(self._window))
+        past = history.at_most(self._window)
+        # Fires at the least: all goes wrong that can. Clears at the least: nothing was wrong but the fault.
+        self._course = Course([one.alone() for one in drill.ideal], past)
+        self._worst = Course([one.worst() for one in drill.ideal], past)
         count = phases or (FEW_PHASES if self._window > LONG_SCRAPES * timings.scrape else PHASES)
         self._shifts = [timings.scrape * phase / count for phase in range(count)]
         self._fault = self._up(self._window + timings.scrape)  # on a scrape; the shifts lie before it
@@ -130,7 +134,7 @@ class _Trial:
         horizon = self._window + self._rule.for_seconds + self._course.slowest
         horizon = min(horizon, self._within.fire) if self._within else horizon
         runs = [(self._fault - shift, math.inf) for shift in self._shifts]
-        seen = self._states(runs, self._fault, horizon)
+        seen = self._states(self._worst, runs, self._fault, horizon)
         return tuple(
             min(
                 (
@@ -150,7 +154,7 @@ class _Trial:
         horizon = self._window + self._course.slowest
         horizon = min(horizon, self._within.clear) if self._within else horizon
         runs = [(heal - lasted - shift, heal - shift) for shift in self._shifts]
-        seen = self._states(runs, heal, horizon)
+        seen = self._states(self._course, runs, heal, horizon)
         last = self._moments(heal, horizon)[-1]
         quiet = [
             max((at for at in found if found[at] == "firing"), default=heal - self._rule.evaluation_seconds)
@@ -170,7 +174,7 @@ class _Trial:
         return [start + step * index for index in range(math.ceil(horizon / step) + 1)]
 
     def _states(
-        self, runs: Sequence[tuple[float, float]], start: float, horizon: float
+        self, course: Course, runs: Sequence[tuple[float, float]], start: float, horizon: float
     ) -> list[dict[float, str]]:
         """For each (fault, heal): the alert's state at the evaluations from `start` on, where it has one."""
         moments = self._moments(start, horizon)
@@ -184,7 +188,7 @@ class _Trial:
                 "interval": _text(self._timings.scrape),
                 "input_series": [
                     {"series": series, "values": values}
-                    for series, values in self._course.values(times, fault, heal)
+                    for series, values in course.values(times, fault, heal)
                 ],
                 "promql_expr_test": asked,  # each expects nothing, so promtool reports what there is
             }

@@ -78,16 +78,26 @@ class Signal:
 class IdealSeries:
     """A counter and what each arriving request adds to it, healthy and under the fault.
 
-    Without traffic of the drill's own, what each second adds.
+    Without traffic of the drill's own, what each second adds. `strongest` is what it adds when all that the
+    fault leaves alone goes wrong by itself: nothing can fire sooner. Without it nothing else goes wrong.
     """
 
     series: str
     healthy: float
     faulty: float
+    strongest: float | None = None
 
     def quiet(self) -> "IdealSeries":
         """The same without the fault."""
-        return replace(self, faulty=self.healthy)
+        return replace(self, faulty=self.healthy, strongest=None)
+
+    def alone(self) -> "IdealSeries":
+        """The same with nothing wrong but the fault."""
+        return replace(self, strongest=None)
+
+    def worst(self) -> "IdealSeries":
+        """The same at its strongest."""
+        return self if self.strongest is None else replace(self, faulty=self.strongest)
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,14 @@ class IdealLevel:
     def quiet(self) -> "IdealLevel":
         """The same without the fault."""
         return replace(self, faulty=self.before, healed=self.before)
+
+    def alone(self) -> "IdealLevel":
+        """Itself: nothing but the fault moves it."""
+        return self
+
+    def worst(self) -> "IdealLevel":
+        """Itself: the fault moves it all the way."""
+        return self
 
 
 Ideal = IdealSeries | IdealLevel

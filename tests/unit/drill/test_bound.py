@@ -81,6 +81,19 @@ def test_a_ratio_needs_longer_the_more_healthy_traffic_the_window_holds() -> Non
     assert short.crosses < 9.0
 
 
+def test_the_strongest_series_bound_the_firing_and_the_fault_alone_the_clearing() -> None:
+    """Half of the requests are bad by the fault and all may be: over the limit twice as fast."""
+    ratio = "sum(increase(bad_total[30s])) / sum(increase(all_total[30s])) > 0.25"
+    part = IdealSeries('bad_total{engine="a"}', 0, 0.5)
+    found = {}
+    for name, series in {"alone": part, "busy": replace(part, strongest=1)}.items():
+        drill = replace(DRILL, ideal=(series, DRILL.ideal[1]))
+        found[name] = lower_bound(drill, rule(ratio), TIMINGS, STEADY, lasted=60.0)
+    assert found["alone"].crosses == pytest.approx(15.0, abs=1.5)
+    assert found["busy"].crosses == pytest.approx(7.5, abs=1.5)
+    assert found["alone"].drains == found["busy"].drains
+
+
 def test_for_is_rounded_up_to_evaluations() -> None:
     """An evaluation every 1.5 s cannot see that 4 seconds have passed before 4.5 have."""
     found = bound("sum(increase(bad_total[30s])) > 50", for_seconds=4.0)

@@ -49,6 +49,7 @@ def test_a_level_that_has_not_moved_all_the_way_comes_back_from_where_it_is() ->
 def test_without_the_fault_nothing_moves() -> None:
     """What the contract tests compare with."""
     assert values(IdealSeries("x", 0, 1).quiet()) == [0] * 5
+    assert values(IdealSeries("x", 0, 1, strongest=2).quiet().worst()) == [0] * 5
     assert values(IdealLevel("x", 1, 0, 0.5).quiet()) == [1] * 5
 
 
