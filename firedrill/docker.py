@@ -47,7 +47,7 @@ def up(
 ) -> int:
     """Start all containers but those of `absent`, and wait until they are healthy.
 
-    Raises StartError, or EnvironmentProblem for what the engine says; that leaves nothing that was not there before.
+    Raises StartError, or EnvironmentProblem for what the engine says, which leaves nothing half-started.
     """
     before = read_marker(layout) is not None
     layout.make_folders()

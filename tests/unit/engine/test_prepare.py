@@ -83,7 +83,7 @@ def test_nothing_is_pulled_when_all_is_there(topology: Topology) -> None:
 @pytest.mark.parametrize(
     ("says", "what"),
     [
-        ('Error response from daemon: Get "https://registry-1.docker.io/v2/": i/o timeout', "registry-1"),
+        ('Error response from daemon: Get "https://registry.example/v2/": i/o timeout', "registry.example"),
         ("something new", "grafana/loki:3.7.8 cannot be pulled"),
     ],
 )  # fmt: skip
