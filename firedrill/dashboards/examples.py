@@ -7,7 +7,7 @@ from pathlib import Path
 
 PAGE = "docs/queries.md"
 LANGUAGES = {"promql": "prometheus", "logql": "loki", "traceql": "tempo"}
-_PARTS = re.compile(r"^## (?P<title>.+)$|^```(?P<tag>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+_PARTS = re.compile(r"^## (?P<title>[^\n]+)$|^```(?P<tag>\w+)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 _CALM = re.compile(r"\s*Empty in calm; filled by the drill `(?P<drill>[\w/]+)`\.")
 
 

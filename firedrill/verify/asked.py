@@ -66,10 +66,12 @@ class Asked:
             if found is None:
                 self._answered.add(one.name)
                 with_data += not one.may_be_empty
+            elif found.empty and one.may_be_empty:
+                self._answered.add(one.name)
             elif found.idle:
                 idle += not one.may_be_empty
             elif found.empty and (why := self._excuse(one)) is not None:
-                excused += [(one.name, why)] if why else []
+                excused.append((one.name, why))
             else:
                 wrong.append(found)
         names = tuple(f"{one.name}: {one.why}" for one in wrong)
@@ -77,24 +79,23 @@ class Asked:
         return _missing(wrong) if wrong else Seen(self.row.words)
 
     def _ask(self, question: Question) -> "_Wrong | None":
-        """The first query of the question that gives nothing or fails; None when all give data."""
-        for ask in question.asks:
-            try:
-                count = self._answers.count(ask, seconds=self._seconds)
-            except Refused as error:
-                return _Wrong(question.name, ask, error.why, final=error.status == _BAD_REQUEST)
-            except (BackendError, Unknown) as error:
-                return _Wrong(question.name, ask, str(error))
-            if count is None:
-                return _Wrong(question.name, ask, "its backend does not run", idle=True)
-            if not count:
-                return _Wrong(question.name, ask, "no data", empty=True)
-        return None
+        """What is wrong with its queries, a failing one before an empty one; None when all give data."""
+        found = [one for ask in question.asks if (one := self._ask_one(question.name, ask)) is not None]
+        return min(found, key=lambda one: (one.empty, one.idle), default=None)
+
+    def _ask_one(self, name: str, ask: Ask) -> "_Wrong | None":
+        try:
+            count = self._answers.count(ask, seconds=self._seconds)
+        except Refused as error:
+            return _Wrong(name, ask, error.why, final=error.status == _BAD_REQUEST)
+        except (BackendError, Unknown) as error:
+            return _Wrong(name, ask, str(error))
+        if count is None:
+            return _Wrong(name, ask, "its backend does not run", idle=True)
+        return None if count else _Wrong(name, ask, "no data", empty=True)
 
     def _excuse(self, question: Question) -> str | None:
-        """Why the question may be empty, None when it must not; an annotation needs no reason."""
-        if question.may_be_empty:
-            return ""
+        """Why the question may be empty, None when it must not."""
         calm = question.calm
         if calm is not None and calm.drill:
             return f"drill {calm.drill}"

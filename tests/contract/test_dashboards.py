@@ -87,10 +87,12 @@ def declared_in(package: str) -> list[Declared]:
 
 
 def log_fields(service: str) -> set[str]:
-    """Names that a slice's signals.py gives to fields of log lines: keywords of calls."""
-    tree = ast.parse((ROOT / "services" / service / "signals.py").read_text("utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return {word.arg for call in calls for word in call.keywords if word.arg}
+    """Names that a slice's signals.py gives to fields of log lines: keywords of calls, keys of mappings."""
+    nodes = list(ast.walk(ast.parse((ROOT / "services" / service / "signals.py").read_text("utf-8"))))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
+    named = {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+    return named | {word.arg for call in calls for word in call.keywords if word.arg}
 
 
 def known(renamed: Mapping[str, str] | None = None) -> Catalogue:
