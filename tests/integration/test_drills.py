@@ -58,7 +58,6 @@ def test_what_is_broken_fails_its_drill_at_the_step_that_shows_it(stack: Any, tm
         edited(view, "alertmanager", receivers, template),
     ):
         reload(stack, view)
-        poll_until(lambda: seen_long_enough(stack), "TargetDown's grace after Prometheus's start", 90)
         drills = [*chosen(declared_drills(PROJECT), ["FDSSLAViolation", "HighErrorRate", "CircuitBreakerOpen",
                                                      "TargetDown"]), without_data(tmp_path)]  # fmt: skip
         failed = failures(view, drills, tmp_path)
@@ -128,12 +127,6 @@ def edited(view: Any, component: str, *changes: tuple[str, str], slice_: str = "
         yield
     finally:
         path.write_text(before, "utf-8")
-
-
-def seen_long_enough(stack: Any) -> bool:
-    """Whether Prometheus, which the heartbeat's drill stopped, knows the target as long as the rule asks."""
-    known = stack.prometheus.query('count_over_time(up{job="redis-exporter"}[30s])').total()
-    return known is not None and known >= 18
 
 
 def reload(stack: Any, view: Any) -> None:
