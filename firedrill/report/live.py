@@ -20,9 +20,13 @@ _ACCEPTED = '{__name__=~"otelcol_receiver_accepted_spans(_total)?", job="collect
 _LOGS = '{service=~".+"}'
 SAMPLED = 100  # traces of a service that are looked at
 _WEIGHED = {
+    "jaeger": (
+        "jaeger_storage_badger_write_bytes_user",
+        'otelcol_receiver_accepted_spans_total{job="jaeger"}',
+    ),
     "tempo": ("tempo_distributor_bytes_received_total", "tempo_distributor_spans_received_total"),
 }
-"""Backends that count what they take in: bytes and spans."""
+"""Backends that count bytes, Jaeger as it stores them and Tempo as they come in; and the spans of them."""
 
 
 class State(Protocol):
@@ -89,7 +93,7 @@ class LiveStack:
         requests = self._prometheus.query(f"sum by (job) (increase({REQUESTS}{window}))", at=at)
         weighed = {}
         for name, metrics in _WEIGHED.items():
-            size, spans = (self._increase(f"sum(increase({one}{window}))", at) for one in metrics)
+            size, spans = (self._total(f"sum(increase({one}{window}))", at) for one in metrics)
             if size is not None and spans is not None:
                 weighed[name] = (size, spans)
         return Flow(
@@ -100,7 +104,7 @@ class LiveStack:
             },
             lines=self._logs("count_over_time", window, at),
             line_bytes=self._logs("bytes_over_time", window, at),
-            spans=self._increase(f"sum(increase({_ACCEPTED}{window}))", at),
+            spans=self._total(f"sum(increase({_ACCEPTED}{window}))", at),
             span_bytes=weighed,
         )
 
@@ -120,7 +124,11 @@ class LiveStack:
             if any((span.service, span.name, span.parent) == wanted for span in one.spans)
         ]
 
-    def _increase(self, promql: str, at: float) -> float | None:
+    def span_names(self, service: str) -> int:
+        """How many names the spans of a service have in Jaeger."""
+        return len(set(self._jaeger.get(f"/api/services/{service}/operations").get("data") or ()))
+
+    def _total(self, promql: str, at: float) -> float | None:
         return self._prometheus.query(promql, at=at).total()
 
     def _logs(self, function: str, window: str, at: float) -> dict[str, float]:

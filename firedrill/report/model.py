@@ -28,7 +28,8 @@ MEASURES: Mapping[str, Measure] = {
         Measure("log_bytes_per_day", "Log bytes a day at the present rate", "B"),
         Measure("spans_per_request", "Spans per request"),
         Measure("spans_per_journey", "Spans of a whole trace"),
-        Measure("bytes_per_span", "Bytes of a span", "B"),
+        Measure("span_names", "Names of spans"),
+        Measure("bytes_per_span", "Bytes of a span, as its backend counts", "B"),
         Measure("span_bytes_per_day", "Span bytes a day at the present rate", "B"),
         Measure("disk_per_day", "Disk a day at the present rate", "B"),
     )

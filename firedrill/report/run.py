@@ -101,6 +101,8 @@ def _volume(live: LiveStack, budgets: Budgets, window: float, at: float) -> Iter
         for trace in live.traces(service, start=at - window, end=at):
             traces[trace.trace_id] = trace
     yield from flow.request_spans(traces.values(), live.slices, budgets)
+    for service in live.slices:
+        yield Figure("span_names", service, live.span_names(service), budgets.of("span_names", service))
     yield from flow.span_figures(found, budgets)
     for name, journey in budgets.journeys.items():
         whole = live.journeys(journey, start=at - window, end=at)

@@ -88,6 +88,8 @@ class Backends:
         return vector(({"service": "shop"}, value))
 
     def jaeger(self, request: httpx.Request) -> Any:
+        if request.url.path.endswith("/operations"):
+            return {"data": ["POST /buy", "SELECT", "POST /buy"]}
         spans = [
             {"traceID": "t", "spanID": str(one), "operationName": "POST /buy", "processID": "p",
              "startTime": 1, "duration": 1, "tags": [{"key": "span.kind", "value": "server"}]}
@@ -152,6 +154,7 @@ def test_within_every_budget_the_exit_code_is_zero(stack: Stack) -> None:
     assert values["log_lines_per_request", "shop"] == 2.0
     assert values["log_bytes_per_day", "all"] == 20_000 / 600 * 86_400
     assert values["spans_per_request", "shop"] == 1.0
+    assert values["span_names", "shop"] == 2
     assert values["spans_per_journey", "purchase"] == 3.0
     assert values["disk_per_day", "loki"] is None
     assert "Cardinality and volume" in (folder / "report.md").read_text()
