@@ -131,6 +131,15 @@ _VERBS: Mapping[str, tuple[set[str], Callable[[Conductor, str, Body], Awaitable[
 }
 
 
+_ERRORS: Mapping[type[Exception], tuple[int, str]] = {
+    MissingError: (404, "not_found"),
+    BusyError: (409, "busy"),
+    NotNowError: (409, "not_now"),
+    UnknownError: (422, "bad_value"),
+    StageError: (503, "stack"),
+}
+
+
 def _everything(conductor: Conductor) -> told.Json:
     active, shift = conductor.active, conductor.active_shift
     return {
@@ -157,16 +166,9 @@ async def _answered(work: Callable[[], Awaitable[told.Json]], *, status: int = 2
         return JSONResponse(await work(), status_code=status)
     except RefusedError as error:
         return _problem(error.status, error.code, error.message)
-    except MissingError as error:
-        return _problem(404, "not_found", str(error))
-    except BusyError as error:
-        return _problem(409, "busy", str(error))
-    except NotNowError as error:
-        return _problem(409, "not_now", str(error))
-    except UnknownError as error:
-        return _problem(422, "bad_value", str(error))
-    except StageError as error:
-        return _problem(503, "stack", " ".join(str(error).split()))
+    except tuple(_ERRORS) as error:
+        refused, code = _ERRORS[type(error)]
+        return _problem(refused, code, " ".join(str(error).split()))
 
 
 def _problem(status: int, code: str, message: str) -> Response:

@@ -12,7 +12,7 @@ _RUNBOOK = re.compile(r"/runbooks/([\w-]+)/([\w-]+)")
 _BOARD = re.compile(r"/d/([\w-]+)")
 
 
-def address(kind: LinkKind, link: str, *, prometheus: str = "") -> str:
+def address(kind: LinkKind, link: str) -> str:
     """The page of the console for a link of an incident's file."""
     if kind == "board":
         return f"/boards/{quote(link)}"
@@ -23,9 +23,7 @@ def address(kind: LinkKind, link: str, *, prometheus: str = "") -> str:
     if kind == "traces":
         return "/traces?" + urlencode({**traces_form(link), "since": SINCE})
     if kind == "metrics":
-        return f"{prometheus}/query?" + urlencode(
-            {"g0.expr": link, "g0.tab": "graph", "g0.range_input": SINCE}
-        )
+        return "/sandbox/query?" + urlencode({"expr": link, "since": SINCE})
     return link
 
 
