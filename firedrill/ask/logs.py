@@ -48,7 +48,7 @@ def show_search(logql: str, loki: Loki, console: Console, *, since: str, limit: 
 
 def render(line: LogLine) -> Text:
     """One line; text of the log is never markup and holds no control characters."""
-    fields = _fields(line)
+    fields = fields_of(line)
     level = fields.get("level") or line.labels.get("level", "")
     service = fields.get("service") or line.labels.get("service") or line.labels.get("service_name", "")
     text = Text(clock(line.time / 1e9, decimals=True), style="dim")
@@ -62,7 +62,7 @@ def render(line: LogLine) -> Text:
     return text
 
 
-def _fields(line: LogLine) -> dict[str, str]:
+def fields_of(line: LogLine) -> dict[str, str]:
     """The line's own keys; a line that is not a JSON object has none but its metadata."""
     try:
         data = json.loads(line.text)

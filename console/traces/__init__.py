@@ -1,0 +1,1 @@
+"""Traces as a page shows them: the search and the waterfall of one, as plain values."""
