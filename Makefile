@@ -55,7 +55,7 @@ heal: setup ## Heal what was broken, all of it or NAME=fds/cti_slow
 load: setup ## Drive load: make load SHAPE=surge SECONDS=60 RATE=50 UI=1
 	@$(FIREDRILL) load $(if $(SHAPE),--shape $(SHAPE)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(UI),--ui)
 
-report: setup ## Series, log lines, spans and disk beside their budgets: make report SECONDS=300 watches the disk so long
+report: setup ## Series, log lines, spans and disk beside their budgets: make report SECONDS=300 watches for so long
 	@$(FIREDRILL) report $(if $(SECONDS),--seconds $(SECONDS))
 
 reload: setup ## Check edited rules and configs, then have the running stack take them

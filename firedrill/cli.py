@@ -180,7 +180,7 @@ def load(
 @cli.command()
 def report(
     seconds: Annotated[
-        float, typer.Option(min=0.0, help="Watch the disk for so long; 0: compare with an earlier report.")
+        float, typer.Option(min=0.0, help="Watch for so long; 0: the last ten minutes, disk since a report.")
     ] = 0.0,
     budgets: Annotated[
         Path | None, typer.Option(help="Other budgets than those of config/platform/budgets.yml.")

@@ -21,7 +21,7 @@ STORES: Mapping[str, str] = {
 """Compose service and the volume of docker-compose.yml in which it keeps its data."""
 BOUNDED = frozenset({"pg_wal"})
 """Folders that are filled up to a fixed size (max_wal_size) in pieces of 16 MB, whatever comes in."""
-LEAST_SECONDS = 60.0  # between two looks: files grow in steps, by pages and by segments
+LEAST_SECONDS = 30.0  # between two looks: files grow in steps, by pages and by segments
 MOST_SECONDS = float(DAY)
 _BLOCK = 512  # of st_blocks, always
 
@@ -87,7 +87,7 @@ def disk_figures(first: Look | None, latest: Look, budgets: Budgets) -> Iterator
     for name, size in latest.sizes.items():
         budget, now = budgets.of("disk_per_day", name), f"{size / 1e6:.1f} MB now"
         if first is None or name not in first.sizes:
-            note = f"not yet: {now}, and no look at this stack a minute or more ago"
+            note = f"not yet: {now}, and no earlier look at this stack"
             yield Figure("disk_per_day", name, None, budget, note)
             continue
         seconds = latest.at - first.at

@@ -8,7 +8,7 @@ import httpx
 from rich.console import Console
 
 from firedrill.clients import Trace, open_http
-from firedrill.errors import EnvironmentProblem, NotRunning
+from firedrill.errors import EnvironmentProblem, NotRunning, UsageError
 
 from . import disk, flow, series, show
 from .budgets import FILE, read_budgets
@@ -16,7 +16,7 @@ from .live import LiveStack, RunningStack
 from .model import Budgets, Figure, Report
 
 WINDOW_SECONDS = 600.0
-LEAST_SECONDS = 30.0  # of scrapes, before a rate means something
+LEAST_SECONDS = 30.0  # of scrapes, and of watching, before a rate means something
 HTTP_SECONDS = 30.0  # every series at once is an answer of some megabytes
 LOOKS = "disk-looks.json"
 
@@ -24,7 +24,8 @@ LOOKS = "disk-looks.json"
 def main(seconds: float = 0.0, budgets: Path | None = None) -> int:
     """Report on the running stack; 0 when every budget is kept, 1 when one is exceeded.
 
-    With `seconds` the disk is looked at, and again after that time; else compared with an earlier look.
+    With `seconds` it watches for so long and rates are those of that time; without, rates are those of the
+    last ten minutes, and disk is compared with the look of an earlier report.
     Raises NotRunning, TopologyError for a budget that cannot be used, BackendError.
     """
     from firedrill.stack import current  # noqa: PLC0415 - the runtime is heavy, and tests report without it
@@ -48,12 +49,17 @@ def run(
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
     """As main; the report is kept in `folder` as report.json and report.md."""
+    if 0 < seconds < LEAST_SECONDS:
+        raise UsageError(
+            f"{seconds:g} s are too short", "a rate needs some scrapes", "firedrill report --seconds 60"
+        )
     live = LiveStack(stack, http=http)
     if seconds > 0:
         _look(stack, folder / LOOKS, clock())
-        console.print(f"looking at the disk for {seconds:.0f} s", highlight=False)
+        console.print(f"watching for {seconds:.0f} s", highlight=False)
         pause(seconds)
-    report = made(live, stack, budgets, looks=folder / LOOKS, at=clock())
+    longest = seconds or WINDOW_SECONDS
+    report = made(live, stack, budgets, looks=folder / LOOKS, at=clock(), longest=longest)
     show.print_report(console, report)
     for name, text in (("report.json", show.as_json(report)), ("report.md", show.as_markdown(report))):
         _write(folder / name, text)
@@ -61,9 +67,11 @@ def run(
     return 1 if report.exceeded else 0
 
 
-def made(live: LiveStack, stack: RunningStack, budgets: Budgets, *, looks: Path, at: float) -> Report:
-    """The figures at unix second `at`. Raises NotRunning when Prometheus has seen too little."""
-    window = live.seen_seconds(WINDOW_SECONDS)
+def made(
+    live: LiveStack, stack: RunningStack, budgets: Budgets, *, looks: Path, at: float, longest: float
+) -> Report:
+    """The figures at unix second `at`, rates over `longest` seconds. Raises NotRunning for a young stack."""
+    window = live.seen_seconds(longest)
     if window < LEAST_SECONDS:
         raise NotRunning(
             "the stack has not run long enough for a report",

@@ -32,7 +32,7 @@ def test_without_an_earlier_look_there_is_no_figure_yet() -> None:
 
 
 def test_the_oldest_look_at_the_same_start_counts() -> None:
-    """Not one of another start, none of the same minute, and none older than a day."""
+    """Not one of another start, none of the last half minute, and none older than a day."""
     looks = [
         replace(THEN, at=1600.0 - 90_000),
         replace(THEN, at=1100.0, stack="other"),

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from firedrill.clients import Unreachable
-from firedrill.errors import NotRunning
+from firedrill.errors import NotRunning, UsageError
 from firedrill.report.model import Budget, Budgets, Journey
 from firedrill.report.run import run
 
@@ -193,6 +193,16 @@ def test_rates_are_those_of_the_time_that_was_seen(stack: Stack) -> None:
     backends = Backends(scrapes=8.0)
     report(stack, backends)
     assert any("[120s]" in one for one in backends.asked)
+
+
+def test_rates_are_those_of_the_time_that_is_watched(stack: Stack) -> None:
+    """So that what came before it does not count; too short a time is refused before anything is asked."""
+    backends = Backends()
+    report(stack, backends, seconds=90.0)
+    assert any("[90s]" in one for one in backends.asked)
+    assert not any("[600s]" in one for one in backends.asked)
+    with pytest.raises(UsageError, match="too short"):
+        report(stack, Backends(away="prometheus"), seconds=5.0)
 
 
 @pytest.mark.parametrize("name", ["prometheus", "loki", "jaeger"])
