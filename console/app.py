@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from fastapi import FastAPI
-from nicegui import ui
+from nicegui import Client, ui
 
 from console.access import Access, Guard
 from console.frame import Console, install_frame
@@ -18,6 +18,7 @@ from telemetry.app import FASTAPI_TELEMETRY_OFF, Telemetry
 from telemetry.health import install_health
 from telemetry.settings import TelemetrySettings
 
+LOOK_EVERY_SECONDS = 3.0
 STATIC = Path(__file__).parent / "static"
 # Each has install(console), which registers its pages and routes.
 PAGES = ("overview", "boards", "traces", "logs", "alerts", "inbox", "runbooks", "drills", "faults", "sandbox")
@@ -29,7 +30,9 @@ def create_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        looking = asyncio.create_task(_look_for_ever(console))
         yield
+        looking.cancel()
         await console.sources.close()
         await asyncio.to_thread(telemetry.shutdown)
 
@@ -58,6 +61,14 @@ def create_app(settings: Settings, telemetry: Telemetry) -> FastAPI:
     )
     app.add_middleware(Guard, access=console.access)
     return app
+
+
+async def _look_for_ever(console: Console) -> None:
+    """While somebody looks at a page, see which backends answer, those included that it does not ask."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+        if any(client.has_socket_connection for client in Client.instances.values()):
+            await console.sources.look()
 
 
 def from_environment() -> FastAPI:

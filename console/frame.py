@@ -26,6 +26,7 @@ THEME_COOKIE = "firedrill_theme"
 _DARK = {"dark": True, "light": False}
 # A page waits so long for its first data before it is sent without; what comes later is filled in.
 FIRST_DATA_SECONDS = 0.8
+OUTAGES_SECONDS = 1.0
 Update = Callable[[], Awaitable[None]]
 
 
@@ -84,9 +85,10 @@ def page(console: Console, request: Request, title: str, *, here: str) -> Iterat
     anchor("To the content", "#content", classes="fd-skip")
     _header(here, dark)
     outages = ui.element("div").classes("fd-outages").props("role=status aria-live=polite")
-    _watch_outages(viewer, outages)
+    show_outages = _watch_outages(viewer, outages)
     with ui.element("main").classes("fd-main").props("id=content tabindex=-1"):
         yield viewer
+    show_outages()
 
 
 def install_frame(app: FastAPI, console: Console) -> None:
@@ -124,7 +126,7 @@ def _header(here: str, dark: ui.dark_mode) -> None:
         button.on("click", js_handler="() => fdNextTheme()")
 
 
-def _watch_outages(viewer: Viewer, place: Element) -> None:
+def _watch_outages(viewer: Viewer, place: Element) -> Callable[[], None]:
     """Name the backends that do not answer, and take it back when they do."""
     shown: list[object] = []
 
@@ -147,7 +149,9 @@ def _watch_outages(viewer: Viewer, place: Element) -> None:
 
     seen = ui.element("div").classes("fd-seen")
     seen.on("seen", lambda event: setattr(viewer, "visible", bool(event.args.get("detail"))), ["detail"])
-    ui.timer(1.0, show)
+    # Not at once: a timer that waits for the browser's connection would have the page sent unfinished.
+    ui.timer(OUTAGES_SECONDS, show, immediate=False)
+    return show
 
 
 class Words(TextElement):

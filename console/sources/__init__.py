@@ -5,6 +5,7 @@ SourceError (of firedrill.errors.FiredrillError)
 └── SourceRefused   the backend answered with an error; `why` is its own message
 """
 
+import asyncio
 from dataclasses import dataclass
 
 import httpx
@@ -55,6 +56,8 @@ class Sources:
     inbox: InboxSource
     faults: FaultSource
     http: httpx.AsyncClient
+    _backends: tuple[Answerer, ...]
+    _services: tuple[Answerer, ...]
 
     @classmethod
     def open(cls, settings: Settings) -> "Sources":
@@ -63,21 +66,33 @@ class Sources:
         http = httpx.AsyncClient(timeout=None, trust_env=False, follow_redirects=False, limits=limits)  # noqa: S113
         health = Health()
 
-        def ask(name: str, url: str) -> Answerer:
-            return Answerer(name, url, http=http, health=health)
+        def ask(name: str, url: str, ready: str) -> Answerer:
+            return Answerer(name, url, http=http, health=health, ready=ready)
 
+        prometheus = ask("Prometheus", settings.prometheus, "/-/ready")
+        loki = ask("Loki", settings.loki, "/ready")
+        jaeger = ask("Jaeger", settings.jaeger, "/api/services")
+        alertmanager = ask("Alertmanager", settings.alertmanager, "/-/ready")
+        inbox = ask("Inbox", settings.inbox, "/health/ready")
+        services = {name: ask(name, url, "/health/live") for name, url in settings.services.items()}
         return cls(
             health=health,
-            prometheus=PrometheusSource(ask("Prometheus", settings.prometheus)),
-            loki=LokiSource(ask("Loki", settings.loki)),
-            jaeger=JaegerSource(ask("Jaeger", settings.jaeger)),
-            alertmanager=AlertmanagerSource(ask("Alertmanager", settings.alertmanager)),
-            inbox=InboxSource(ask("Inbox", settings.inbox)),
-            faults=FaultSource(
-                {name: ask(name, url) for name, url in settings.services.items()}, settings.token
-            ),
+            prometheus=PrometheusSource(prometheus),
+            loki=LokiSource(loki),
+            jaeger=JaegerSource(jaeger),
+            alertmanager=AlertmanagerSource(alertmanager),
+            inbox=InboxSource(inbox),
+            faults=FaultSource(services, settings.token),
             http=http,
+            _backends=(prometheus, loki, jaeger, alertmanager, inbox),
+            _services=tuple(services.values()),
         )
+
+    async def look(self) -> None:
+        """Ask the backends whether they are there, and the services that did not answer when last asked."""
+        out = {one.name for one in self.health.outages}
+        await asyncio.gather(*(one.look() for one in self._backends))
+        await asyncio.gather(*(one.look() for one in self._services if one.name in out))
 
     async def close(self) -> None:
         """Close all connections."""

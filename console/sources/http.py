@@ -16,6 +16,7 @@ Params = Mapping[str, str | int | float]
 ANSWER_SECONDS = 5.0
 # After a call that ran into its limit, others fail at once for so long: ten panels wait once, not ten times.
 REST_SECONDS = 2.0
+LOOK_SECONDS = 2.0
 
 
 class SourceError(FiredrillError):
@@ -82,12 +83,28 @@ class Answerer:
         *,
         http: httpx.AsyncClient,
         health: Health,
+        ready: str = "/health/live",
         seconds: float = ANSWER_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name, self.base_url = name, base_url.rstrip("/")
+        self.name, self.base_url, self._ready = name, base_url.rstrip("/"), ready
         self._http, self._health, self._seconds, self._clock = http, health, seconds, clock
         self._rests_until, self._rest_why = -1.0, ""
+
+    async def look(self) -> None:
+        """Ask whether it is ready; the health knows the answer."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                answer = await self._http.get(self.base_url + self._ready)
+        except TimeoutError:
+            self._down(f"no answer within {LOOK_SECONDS:g} s at {self.base_url}")
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            self._down(f"{error or type(error).__name__} at {self.base_url}")
+        else:
+            if answer.is_server_error:
+                self._down(f"it says that it is not ready: {_reason(answer)}")
+            else:
+                self._health.answered(self.name)
 
     async def get(
         self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None

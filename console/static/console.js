@@ -78,3 +78,48 @@ document.addEventListener("visibilitychange", () => {
     one.dispatchEvent(new CustomEvent("seen", { detail: !document.hidden }));
   }
 });
+
+// Numbers with units for axes and tooltips, as console/boards/units.py writes them for texts.
+const fdScales = {
+  short: [[1e12, " T"], [1e9, " B"], [1e6, " M"], [1e3, " K"]],
+  bytes: [[2 ** 40, " TiB"], [2 ** 30, " GiB"], [2 ** 20, " MiB"], [2 ** 10, " KiB"]],
+  time: [[86400, " d"], [3600, " h"], [120, " min", 60], [1, " s"], [1e-3, " ms"], [1e-6, " µs"]],
+};
+const fdRates = { reqps: " req/s", ops: " ops/s", Bps: " B/s" };
+const fdCurrencies = { currencyUSD: "$", currencyKRW: "₩", currencyEUR: "€" };
+
+function fdPlain(value, decimals) {
+  if (decimals !== null && decimals !== undefined) return value.toFixed(decimals);
+  const size = Math.abs(value);
+  const figures = size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 3;
+  return String(Number(value.toFixed(figures)));
+}
+
+function fdScaled(value, scales, decimals, otherwise) {
+  for (const [size, name, divisor] of scales) {
+    if (Math.abs(value) >= size) return fdPlain(value / (divisor || size), decimals) + name;
+  }
+  return otherwise(value);
+}
+
+function fdNumber(given, unit, decimals) {
+  const value = Array.isArray(given) ? given[given.length - 1] : given;
+  if (value === null || value === undefined || value === "-" || Number.isNaN(Number(value))) return "\u2013";
+  const plain = (end) => (one) => fdPlain(one, decimals) + end;
+  if (unit === "s" || unit === "ms") {
+    const seconds = unit === "ms" ? value / 1000 : Number(value);
+    if (seconds === 0) return "0 s";
+    return fdScaled(seconds, fdScales.time, decimals, (one) => fdPlain(one * 1e6, decimals) + " µs");
+  }
+  if (unit === "percentunit") return fdPlain(value * 100, decimals) + "%";
+  if (unit === "percent") return fdPlain(Number(value), decimals) + "%";
+  if (unit in fdCurrencies) return fdCurrencies[unit] + fdScaled(Number(value), fdScales.short, decimals, plain(""));
+  if (unit === "bytes") return fdScaled(Number(value), fdScales.bytes, decimals, plain(" B"));
+  return fdScaled(Number(value), fdScales.short, decimals, plain("")) + (fdRates[unit] || "");
+}
+
+// A click on an exemplar opens its trace.
+function fdOpenTrace(event) {
+  const trace = event && event.data && event.data.trace;
+  if (typeof trace === "string" && /^[0-9a-f]{16,32}$/.test(trace)) window.location.href = "/traces/" + trace;
+}

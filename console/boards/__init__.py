@@ -1,0 +1,1 @@
+"""Boards: the generated dashboards, drawn live from Prometheus and Loki."""
