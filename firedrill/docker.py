@@ -19,7 +19,7 @@ from firedrill.local.follow import with_token
 from firedrill.local.layout import Layout
 from firedrill.local.records import Phase, ServiceState, read_json, write_json
 from firedrill.settings import Settings
-from firedrill.switches import replaced
+from firedrill.switches import active_profiles, replaced
 from firedrill.topology import Topology, read_topology
 
 COMPOSE_FILE = "docker-compose.yml"
@@ -60,6 +60,7 @@ def up(
     environ |= moved_ports(found, 0)
     write_json(_marker(layout), {"pace": settings.pace})
     _take_changes(project, list(mounting(found, changed, folder)))
+    _end_inactive(project, found, active_profiles(settings.values))
     # A service behind a profile that is not on cannot be named here, and need not be.
     without = [name for name in left_out(settings, absent) if not found.services[name].profiles]
     command = _compose(
@@ -81,6 +82,15 @@ def up(
     for text in links(found, settings).values():
         console.print(f"  {text}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _end_inactive(project: Path, found: Topology, active: Collection[str]) -> None:
+    """End containers of profiles that are no longer on; compose leaves them alone."""
+    idle = {
+        one.name for one in found.services.values() if one.profiles and not set(one.profiles) & set(active)
+    }
+    if names := sorted(idle & states(project).keys()) if idle else []:
+        _run(project, "rm", "--stop", "--force", *names)
 
 
 def left_out(settings: Settings, absent: Collection[str] = ()) -> tuple[str, ...]:
