@@ -46,19 +46,19 @@ class Provisioned:
 
     def __init__(self, project: Path) -> None:
         found = yaml.safe_load((project / DATASOURCES).read_text("utf-8"))["datasources"]
-        self._sources: dict[str, Any] = {one["uid"]: _unescaped(one.get("jsonData", {})) for one in found}
-        self._scrape = seconds(str(self._sources["prometheus"]["timeInterval"]))
+        self.sources: dict[str, Any] = {one["uid"]: _unescaped(one.get("jsonData", {})) for one in found}
+        self._scrape = seconds(str(self.sources["prometheus"]["timeInterval"]))
 
     def of_exemplar(self, exemplar: Exemplar) -> Iterator[Target]:
         """From a point of a metric to its trace."""
-        for one in self._sources["prometheus"]["exemplarTraceIdDestinations"]:
+        for one in self.sources["prometheus"]["exemplarTraceIdDestinations"]:
             if one["name"] not in exemplar.labels:
                 raise NoLink(f"the exemplar has no label {one['name']!r}")
             yield Target(one["urlDisplayLabel"], one["datasourceUid"], exemplar.labels[one["name"]])
 
     def of_line(self, line: LogLine) -> Iterator[Target]:
         """From a log line to its trace."""
-        for one in self._sources["loki"]["derivedFields"]:
+        for one in self.sources["loki"]["derivedFields"]:
             if one["matcherType"] != "label":
                 raise NoLink(f"the derived field {one['name']!r} is no label")
             held = {**line.labels, **line.metadata}
@@ -69,7 +69,7 @@ class Provisioned:
 
     def logs_of(self, store: str, span: Span) -> Target:
         """From a span, as the datasource `store` gives it, to its lines."""
-        link = self._sources[store]["tracesToLogsV2"]
+        link = self.sources[store]["tracesToLogsV2"]
         query = _TAG.sub(lambda found: _tag(span, found[1], store), link["query"])
         query = query.replace(_TRACE_ID, span.trace_id)
         if "${" in query:
@@ -78,7 +78,7 @@ class Provisioned:
 
     def metrics_of(self, store: str, span: Span) -> Iterator[Target]:
         """From a span, as the datasource `store` gives it, to the metrics of its service."""
-        link = self._sources[store]["tracesToMetrics"]
+        link = self.sources[store]["tracesToMetrics"]
         tags = ", ".join(f'{one["value"]}="{_tag(span, one["key"], store)}"' for one in link["tags"])
         for one in link["queries"]:
             query = filled(one["query"].replace("$__tags", tags), macros(EXPLORE_SECONDS, self._scrape), {})
@@ -86,7 +86,7 @@ class Provisioned:
 
     def service_graph(self) -> Iterator[Target]:
         """The edges of the graph, as Grafana's Tempo plugin asks for them."""
-        source = self._sources["tempo"]["serviceMap"]["datasourceUid"]
+        source = self.sources["tempo"]["serviceMap"]["datasourceUid"]
         for name in SERVICE_GRAPH:
             query = f"sum by (client, server) (rate({name}[$__range]))"
             yield Target(name, source, filled(query, macros(EXPLORE_SECONDS, self._scrape), {}))

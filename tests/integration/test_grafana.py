@@ -14,6 +14,7 @@ from firedrill.binaries import locate
 from firedrill.clients import Backend
 from firedrill.grafana import checks
 from firedrill.grafana.client import Grafana
+from firedrill.grafana.links import Provisioned
 from firedrill.grafana.panels import empty_in_calm, read
 from firedrill.wait import poll_until
 from tests.integration.conftest import LiveStack
@@ -69,6 +70,13 @@ def settled(findings: Iterator[str]) -> bool:
 def test_every_datasource_is_there_and_reaches_its_backend(grafana: Grafana) -> None:
     """In its own words, or through the proxy where its plugin lives in the browser."""
     settled(checks.datasources(grafana, ROOT))
+
+
+def test_the_links_are_read_as_they_are_followed(grafana: Grafana) -> None:
+    """What verify fills in is what this Grafana has read: the `$$` of the file is one dollar in both."""
+    there = grafana.datasources()
+    for uid, wanted in Provisioned(ROOT).sources.items():
+        assert there[uid]["jsonData"] == wanted, uid
 
 
 def test_every_dashboard_lies_in_its_folder(grafana: Grafana) -> None:
