@@ -48,9 +48,13 @@ def main(names: list[str], report: Path | None) -> int:
         checked(report)
     from firedrill.stack import current  # noqa: PLC0415 - listing the drills needs no stack
 
-    stack: RunningStack = current()
+    found = current()
+    stack: RunningStack = found
     reports = [path for path in (report, results / "drills" if names == [ALL] else None) if path]
-    return run_all(console, wanted, surroundings(stack), pace=stack.pace, results=results, reports=reports)
+    # The console sees the stack's folder, and not always the checkout.
+    also = [found.state_folder / "drills"]
+    around = surroundings(stack)
+    return run_all(console, wanted, around, pace=stack.pace, results=results, also=also, reports=reports)
 
 
 def run_all(
@@ -60,10 +64,14 @@ def run_all(
     *,
     pace: str,
     results: Path,
+    also: Sequence[Path] = (),
     reports: Sequence[Path] = (),
     width: int = SIDE_BY_SIDE,
 ) -> int:
-    """Run `drills`, side by side where they do not disturb each other; see `main`."""
+    """Run `drills`, side by side where they do not disturb each other; see `main`.
+
+    Each result is kept in `results` and in the folders `also`.
+    """
     done: list[Result] = []
     roster = Roster()
     board = board_for(console, drills, pace)
@@ -74,7 +82,8 @@ def run_all(
     def ended(result: Result) -> None:
         done.append(result)
         board.ended(result)
-        _remember(console, results, result)
+        for folder in (results, *also):
+            _remember(console, folder, result)
 
     def cost(drill: Drill) -> float:
         last = last_result(results, drill)
