@@ -38,7 +38,9 @@ def traces_form(link: str) -> dict[str, str]:
             form["longest"] = value
         elif name == "tags":
             pairs = re.findall(r'"([\w.-]+)"\s*:\s*"([^"]*)"', value)
-            form["tags"] = " ".join(f"{key}={word}" for key, word in pairs)
+            form["tags"] = " ".join(
+                f'{key}="{word}"' if " " in word else f"{key}={word}" for key, word in pairs
+            )
         else:
             form[name] = value
     return form

@@ -21,7 +21,7 @@ from console.sandbox.scoring import score
 INTRO = (
     "For whoever has never been on call. Each incident really happens in this stack: something breaks, the "
     "alert fires, the page comes into the inbox. Look around in the boards, logs and traces, say what is "
-    "broken, why and since when, and mend it. Nothing here can do damage: every fault heals by itself at the end."
+    "broken, why and since when, and mend it. Nothing here can do damage: every fault heals by itself."
 )
 
 
@@ -110,7 +110,7 @@ class Lobby:
             frame.text("A shift of three", tag="h2")
             frame.text(
                 "Three incidents one after another, one of them misleading; the result is their mean. "
-                "The same seed gives the same shift on every machine: the same incidents, moments and strengths.",
+                "The same seed gives the same shift on every machine: incidents, moments and strengths.",
                 tag="p", classes="sb-story",
             )  # fmt: skip
             with ui.element("div").classes("fd-row").style("margin-top: 8px"):

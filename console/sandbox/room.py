@@ -220,7 +220,7 @@ class Room:
                 frame.text("It is mended. The alert clears by itself; watch it.", tag="p")
             else:
                 frame.text(
-                    f"One of these mends it ({MENDED} points); each of the others costs some.",
+                    f"One of these mends it ({MENDED} points); each of the others costs.",
                     classes="fd-quiet",
                 )
             with ui.element("div").classes("sb-actions").style("margin-top: 8px"):
