@@ -12,6 +12,7 @@ DROPPED = (
     ("telemetry_log_lines_dropped_total", "log lines in services"),
     ("telemetry_spans_dropped_total", "spans in services"),
     ("promtail_dropped_entries_total", "log lines in Promtail"),
+    ('otelcol_exporter_send_failed_log_records{job="log-collector"}', "log lines in the log collector"),
     ("loki_discarded_samples_total", "log lines in Loki"),
     ('otelcol_receiver_refused_spans{job="collector"}', "spans refused by the Collector"),
     ('otelcol_exporter_enqueue_failed_spans{job="collector"}', "spans lost by the Collector"),
