@@ -46,6 +46,10 @@ def traces_form(link: str) -> dict[str, str]:
     return form
 
 
+def _quoted(word: str) -> str:
+    return f'"{word}"' if " " in word else word
+
+
 def own(links: Mapping[str, str]) -> dict[str, str]:
     """A notification's links as pages of this console, by label; what leads elsewhere is left out."""
     found = {}

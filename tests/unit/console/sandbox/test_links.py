@@ -28,7 +28,7 @@ def test_a_search_for_traces_becomes_a_form() -> None:
         'service=fds operation="POST /api/v1/x" minDuration=100ms tags={"error":"true","a":"b c"}'
     )
     assert form == {
-        "service": "fds", "operation": "POST /api/v1/x", "shortest": "1ms", "tags": 'error=true a="b c"',
+        "service": "fds", "operation": "POST /api/v1/x", "shortest": "100ms", "tags": 'error=true a="b c"',
     }  # fmt: skip
 
 
