@@ -39,7 +39,7 @@ class Stack:
         raise NotImplementedError
 
     def state(self) -> Mapping[str, State]:
-        return {"promtail": State(next(self.phases))}
+        return dict.fromkeys(self.started, State(next(self.phases)))
 
     def stop_service(self, name: str) -> None:
         self.did.append(f"stop {name}")
@@ -72,6 +72,15 @@ def test_a_process_is_down_until_the_heal_and_ready_after_it() -> None:
     faults.clear(FAULT)
     assert stack.did[2:] == ["start promtail", "release"]
     assert next(stack.phases, None) is None
+
+
+def test_the_log_shipper_is_the_one_that_runs() -> None:
+    """The drill names Promtail; with LOGS=collector its successor is stopped and started."""
+    stack = Stack({"FAULTS_TOKEN": "secret", "LOGS": "collector"}, started=frozenset({"log-collector"}))
+    faults = LiveFaults(stack, http=open_http(), guard=lambda name: Guard(stack.did))
+    faults.set(FAULT, ttl_seconds=10)
+    faults.clear(FAULT)
+    assert stack.did == ["stop log-collector", "start log-collector", "release"]
 
 
 def test_a_service_that_goes_on_starting_is_waited_for() -> None:
