@@ -34,15 +34,21 @@ def up(console: Console, *, following: bool, quiet: bool) -> int:
     chosen, why = choose(settings, local_runs=running_state(where.layout) is not None, verdict=verdict)
     _say_runtime(console, chosen, why)
     if chosen == "docker":
-        try:
-            absent = _prepare(where, settings, verdict(), console)
-        except RegistryProblem as problem:
-            if settings.runtime == "docker":
-                raise
-            _say_runtime(console, "local", problem.what)
-        else:
+        absent, no_image = or_local(settings, lambda: _prepare(where, settings, verdict(), console))
+        if not no_image:
             return docker.up(where.project, settings, where.layout, console, absent=absent)
+        _say_runtime(console, "local", no_image)
     return commands.up(where, settings, console, following=following, quiet=quiet)
+
+
+def or_local(settings: Settings, prepare: Callable[[], tuple[str, ...]]) -> tuple[tuple[str, ...], str]:
+    """What `prepare` gives, and nothing; or nothing, and why no image can be had, when nobody said docker."""
+    try:
+        return prepare(), ""
+    except RegistryProblem as problem:
+        if settings.runtime == "docker":
+            raise
+        return (), problem.what
 
 
 def _say_runtime(console: Console, chosen: str, why: str) -> None:
