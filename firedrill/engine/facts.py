@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from firedrill.engine.messages import LOCAL
 from firedrill.errors import EnvironmentProblem
 
-OLDEST_ENGINE = (
-    23,
-    0,
-)  # API 1.42; with it came BuildKit as the builder, which services/Dockerfile is written for
-OLDEST_COMPOSE = (2, 20)  # `up --wait` that ends with what failed, and --profile=*
+# Debian 12's engine, on which tests/compose runs.
+OLDEST_ENGINE = (20, 10)
+# `up --wait` that ends with what failed, and --profile=*.
+OLDEST_COMPOSE = (2, 20)
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 # What measures the machine would measure the engine's own virtual machine.
 _ON_DESKTOP = {"node-exporter": "Docker Desktop: it would measure the engine's virtual machine"}

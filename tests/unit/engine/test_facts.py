@@ -40,7 +40,7 @@ def test_an_answer_that_is_none_is_an_error(text: str) -> None:
 @pytest.mark.parametrize(
     ("engine", "what", "why"),
     [
-        (Engine("20.10.24", "2.40.3"), "the docker engine is too old", "20.10.24, and docker-compose"),
+        (Engine("19.03.15", "2.40.3"), "the docker engine is too old", "19.03.15, and docker-compose"),
         (Engine("29.0.2", "v2.5.0"), "docker compose is too old", "needs 2.20"),
         (Engine("29.0.2", "1.29.2"), "docker compose is too old", "1.29.2"),
         (
@@ -60,7 +60,8 @@ def test_an_engine_that_will_not_do(engine: Engine, what: str, why: str) -> None
 
 
 @pytest.mark.parametrize(
-    "engine", [GOOD, Engine("23.0.0", "2.20.0"), Engine("dev", ""), Engine("20260101.1", "5.0.0-rc.1")]
+    "engine",
+    [GOOD, Engine("20.10.24+dfsg1", "2.20.0"), Engine("dev", ""), Engine("20260101.1", "5.0.0-rc.1")],
 )
 def test_an_engine_that_will_do(engine: Engine) -> None:
     """The oldest that is allowed, and one whose version cannot be read."""
