@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +23,8 @@ from firedrill.errors import FiredrillError
 from firedrill.local import control
 from firedrill.local.layout import Layout
 from firedrill.local.records import read_state
+from firedrill.switches import LOG_COLLECTOR, PROMTAIL
+from firedrill.wait import TimedOut, poll_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 60.0
@@ -121,7 +122,7 @@ class LiveStage:
             for one in broken
             if isinstance(one, SetFault)
         )
-        processes = tuple(one.process for one in broken if isinstance(one, StoppedProcess))
+        processes = tuple(self._running(one.process) for one in broken if isinstance(one, StoppedProcess))
         return Task(faults, self._token, processes, str(self._layout.socket) if self._layout else "")
 
     async def _alerts(self) -> tuple[Alert, ...] | None:
@@ -147,8 +148,7 @@ class LiveStage:
 
     async def _is_in(self, one: Broken) -> bool:
         if isinstance(one, StoppedProcess):
-            state = read_state(self._layout.state_file) if self._layout else None
-            return state is not None and state.services[one.process].phase in {"held", "stopping", "stopped"}
+            return self._phase(self._running(one.process)) in {"held", "stopping", "stopped"}
         listed = await self._faults.listed(one.service)
         return any(each.name == one.name and each.active is not None for each in listed)
 
@@ -180,20 +180,30 @@ class LiveStage:
         if self._layout is None:
             raise StageError(f"{name} cannot be stopped or started", NO_CONTROL)
         try:
-            await asyncio.to_thread(control.send, self._layout.socket, command, name)
+            await asyncio.to_thread(control.send, self._layout.socket, command, self._running(name))
         except FiredrillError as error:
             raise StageError(f"the supervisor did not {command} {name}", str(error)) from error
 
+    def _running(self, name: str) -> str:
+        """The process that does the work of `name` here: whichever log shipper runs."""
+        return LOG_COLLECTOR if name == PROMTAIL and self._phase(name) is None else name
+
+    def _phase(self, name: str) -> str | None:
+        state = read_state(self._layout.state_file) if self._layout else None
+        found = state.services.get(name) if state is not None else None
+        return None if found is None else found.phase
+
     async def _ready(self, name: str) -> None:
-        assert self._layout is not None  # _control has asked
-        with suppress(TimeoutError):
-            async with asyncio.timeout(READY_SECONDS):
-                while True:
-                    state = await asyncio.to_thread(read_state, self._layout.state_file)
-                    if state is not None and state.services[name].phase == "ready":
-                        return
-                    await asyncio.sleep(LOOK_SECONDS)
-        raise StageError(f"{name} did not become ready again", f"waited {READY_SECONDS:g} s", "make status")
+        try:
+            await asyncio.to_thread(
+                poll_until,
+                lambda: self._phase(self._running(name)) == "ready",
+                f"{name} ready",
+                READY_SECONDS,
+                interval=LOOK_SECONDS,
+            )
+        except TimedOut as late:
+            raise StageError(f"{name} did not become ready again", str(late), "see `make status`") from None
 
 
 class GuardProcess:
