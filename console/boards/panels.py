@@ -100,10 +100,10 @@ class PanelView:
 
     def _more(self) -> None:
         """What the panel means, its links, and the queries to learn from."""
-        with ui.element("details").classes("fd-more"):
+        with ui.element("details").classes("fd-about"):
             with ui.element("summary").props("aria-label='About this panel'"):
                 frame.text("⋯", tag="span").props("aria-hidden=true")
-            with ui.element("div").classes("fd-box fd-more-box"):
+            with ui.element("div").classes("fd-box fd-about-box"):
                 frame.text(self.panel.description)
                 for link in self.panel.links:
                     frame.anchor(link.title, here(link.url))

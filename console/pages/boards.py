@@ -100,7 +100,6 @@ class BoardPage:
         chosen, shown = self.chosen, await self._window()
         asker = Asker(self.viewer.console.sources, shown, self._filled(), ttl=self.chosen.ttl)
         marks = await self._periods(asker)
-        self._show_marks(marks)
         await asyncio.gather(*(self._fill(view, asker, marks, chosen) for view in self._views))
 
     async def _fill(self, view: PanelView, asker: Asker, marks: list[Period], chosen: Chosen) -> None:
@@ -127,9 +126,11 @@ class BoardPage:
 
     async def _periods(self, asker: Asker) -> list[Period]:
         try:
-            return await asker.marks(self.board.annotations)
+            marks = await asker.marks(self.board.annotations)
         except SourceError:
             return []  # the notice of dead backends says it
+        self._show_marks(marks)
+        return marks
 
     def _show_marks(self, marks: list[Period]) -> None:
         place = self._marks
@@ -168,7 +169,7 @@ class BoardPage:
         self._select("Refresh", refreshes, now, self._choose_refresh)
 
     def _select(self, title: str, options: Mapping[str, str], now: str, on_change: Choose) -> None:
-        with ui.element("label").classes("fd-choice"):
+        with ui.element("label").classes("fd-pick"):
             frame.text(title, tag="span")
             select = ui.element("select").classes("fd-select")
             select.props["aria-label"] = title
