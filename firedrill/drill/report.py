@@ -154,8 +154,8 @@ def _head(results: Sequence[Result]) -> list[str]:
         "",
         "Notified: from the fault to the firing notice in the inbox. Cleared: from the heal to the resolved",
         "notice. At the least: the lower bound, for which promtool runs the loaded rule on ideal series that",
-        "begin with what the window really held; `for` and Alertmanager's waits are in it. Where requests can go",
-        "wrong without the fault too, to be notified takes the least when all do, and to clear when none does.",
+        "begin with what the window really held; `for` and Alertmanager's waits are in it. Where requests",
+        "can go wrong without the fault too, all do in the bound of notified, and none in that of cleared.",
     ]
 
 
