@@ -1,4 +1,4 @@
-"""A backend that does not answer is named, others do not wait for it, and it is noticed when it comes back."""
+"""A backend that does not answer is named, others do not wait for it, and its return is noticed."""
 
 import asyncio
 
