@@ -82,7 +82,8 @@ def pie(panel: Panel, data: Data) -> Options:
                 "radius": ["42%", "68%"],
                 "center": ["50%", "45%"],
                 "data": shares,
-                "label": {"color": INK, "formatter": "{b}\n{d}%", "fontSize": 11},
+                "percentPrecision": 0,
+                "label": {"color": INK, "formatter": "{b}\n{d}%", "fontSize": 11, "lineHeight": 14},
                 "labelLine": {"length": 8, "length2": 6},
                 "stillShowZeroSum": False,
             }
@@ -183,12 +184,12 @@ def _marks(marks: Sequence[Period], data: Data) -> Options:
 def _legend(names: Sequence[str]) -> Options:
     return {
         "type": "scroll",
-        "bottom": 0,
+        "bottom": 2,
         "left": 4,
         "right": 4,
         "icon": "roundRect",
         "itemWidth": 10,
-        "itemHeight": 4,
+        "itemHeight": 9,
         "itemGap": 12,
         "data": list(names),
         "textStyle": {"color": INK, "fontSize": 11},

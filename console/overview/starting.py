@@ -36,13 +36,10 @@ def startup(state: Path | None) -> Startup | None:
     found = read_state(state / STATE_FILE) if state is not None else None
     if found is None:
         return None
-    waiting = tuple(
-        _pending(name, one)
-        for name, one in found.services.items()
-        if one.phase not in UP and name != "console"
-    )
-    ready = sum(one.phase in UP for one in found.services.values())
-    return Startup(ready, len(found.services), waiting, tuple(sorted(found.left_out.items())))
+    others = {name: one for name, one in found.services.items() if name != "console"}
+    waiting = tuple(_pending(name, one) for name, one in others.items() if one.phase not in UP)
+    left_out = tuple(sorted(found.left_out.items()))
+    return Startup(len(others) - len(waiting), len(others), waiting, left_out)
 
 
 def _pending(name: str, one: ServiceState) -> Pending:

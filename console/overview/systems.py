@@ -3,10 +3,14 @@
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from console.sources import PrometheusSource
 from firedrill.clients.prometheus import Answer
+from firedrill.errors import TopologyError
+from firedrill.slo import read_objectives
 
 # The same counters under two names: the shop's has one of its own.
 REQUESTS = "rate(http_requests_total[{w}]) or rate(ecommerce_http_requests_total[{w}])"
@@ -55,8 +59,13 @@ class FaultIn:
     system: str
 
 
-async def services(prometheus: PrometheusSource, window: float) -> list[Service]:
-    """Every target with what is known of it, over `window` seconds; services first. Raises SourceError."""
+async def services(
+    prometheus: PrometheusSource, window: float, objectives: Mapping[str, str]
+) -> list[Service]:
+    """Every target with what is known of it, over `window` seconds; services first. Raises SourceError.
+
+    `objectives` says whose objective each one is.
+    """
     words = f"{math.ceil(window)}s"
 
     def ask(expr: str) -> "asyncio.Future[Answer]":
@@ -69,17 +78,25 @@ async def services(prometheus: PrometheusSource, window: float) -> list[Service]
         ask(f"histogram_quantile(0.95, sum by (system, instance, le) ({SECONDS.format(w=words)}))"),
         ask("slo:error_budget_remaining:ratio30d"),
     )
-    return of_answers(*asked)
+    return of_answers(*asked, objectives=objectives)
 
 
-def of_answers(up: Answer, rates: Answer, failed: Answer, slowest: Answer, budgets: Answer) -> list[Service]:
+def of_answers(
+    up: Answer,
+    rates: Answer,
+    failed: Answer,
+    slowest: Answer,
+    budgets: Answer,
+    *,
+    objectives: Mapping[str, str],
+) -> list[Service]:
     """The services that these answers speak of."""
     rate, bad, slow = _values(rates), _values(failed), _values(slowest)
     left: dict[str, list[tuple[str, float]]] = {}
     for one in budgets.series:
         if math.isfinite(one.points[-1][1]):
-            pair = (one.labels.get("slo", ""), one.points[-1][1])
-            left.setdefault(one.labels.get("service", ""), []).append(pair)
+            name = one.labels.get("slo", "")
+            left.setdefault(objectives.get(name, ""), []).append((name, one.points[-1][1]))
     found = []
     for (system, name), value in sorted(_values(up).items()):
         key = (system, name)
@@ -122,6 +139,15 @@ def summary(targets: Sequence[Service], firing: int, faults: int) -> tuple[str, 
     if not parts:
         return f"All quiet: all {len(targets)} targets answer, nothing fires, no fault is set", "good"
     return "; ".join(parts), "bad" if firing or down else "warn"
+
+
+def owners(slices: Path) -> dict[str, str]:
+    """The service of each objective, from the slices' slo.yml; those that cannot be read are left out."""
+    found: dict[str, str] = {}
+    for file in slices.glob("*/slo.yml"):
+        with suppress(TopologyError):
+            found |= {one.name: one.labels["service"] for one in read_objectives(file)}
+    return found
 
 
 def _values(answer: Answer) -> Mapping[tuple[str, str], float]:

@@ -13,7 +13,7 @@ from console.boards.links import here
 from console.boards.units import number
 from console.frame import Console, Viewer, Words
 from console.overview.starting import Startup, startup
-from console.overview.systems import SCARCE, FaultIn, Service, faults_in, services, summary
+from console.overview.systems import SCARCE, FaultIn, Service, faults_in, owners, services, summary
 from console.sources import FiringRule, SourceError
 
 REFRESH_SECONDS = 5.0
@@ -45,12 +45,14 @@ class OverviewPage:
 
     viewer: Viewer
     _boards: dict[str, str] = field(default_factory=dict)
+    _objectives: dict[str, str] = field(default_factory=dict)
     _cells: dict[tuple[str, str], dict[str, Words]] = field(default_factory=dict)
     _shown: dict[str, object] = field(default_factory=dict)
 
     async def build(self) -> None:
         """Build the page; what its backends say within a moment is in it."""
         self._boards = boards_of_services(self.viewer.console)
+        self._objectives = owners(self.viewer.console.settings.slices)
         with ui.element("div").classes("fd-head"):
             frame.text("Overview", tag="h1")
             self._sentence = frame.text("", tag="span", classes="fd-badge").props("role=status")
@@ -72,7 +74,7 @@ class OverviewPage:
         self._show_starting(startup(self.viewer.console.settings.state))
         prometheus = self.viewer.console.sources.prometheus
         try:
-            targets = await services(prometheus, RATE_SECONDS)
+            targets = await services(prometheus, RATE_SECONDS, self._objectives)
             faults = await faults_in(prometheus)
             alerts = [
                 one
@@ -201,7 +203,7 @@ class OverviewPage:
                             with ui.element("td").classes("" if name == "health" else "fd-figure-cell"):
                                 cells[name] = frame.text("", tag="span")
                         self._cells[one.system, one.name] = cells
-                        with ui.element("td").classes("fd-row"):
+                        with ui.element("td"), ui.element("div").classes("fd-row"):
                             frame.anchor("logs", f"/logs?service={one.name}")
                             frame.anchor("traces", f"/traces?service={one.name}")
 

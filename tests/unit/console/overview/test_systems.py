@@ -1,10 +1,13 @@
 """Services, their figures and the sentence on top, from Prometheus's answers."""
 
+from pathlib import Path
+
 import pytest
 
-from console.overview.systems import Service, of_answers, summary
+from console.overview.systems import Service, of_answers, owners, summary
 from firedrill.clients.prometheus import Answer, Series
 
+ROOT = Path(__file__).resolve().parents[4]
 FDS, SHOP, LOKI = ("shopfds", "fds"), ("shopfds", "ecommerce"), ("platform", "loki")
 
 
@@ -20,11 +23,11 @@ def answer(**values: float) -> Answer:
     )
 
 
-def budgets(*values: tuple[str, str, float]) -> Answer:
-    """What is left, by service and objective."""
+def budgets(**values: float) -> Answer:
+    """What is left, by objective."""
     return Answer(
         "vector",
-        tuple(Series({"service": who, "slo": slo}, ((1.0, value),)) for who, slo, value in values),
+        tuple(Series({"slo": slo.replace("_", "-")}, ((1.0, value),)) for slo, value in values.items()),
     )
 
 
@@ -35,7 +38,8 @@ def test_services_come_before_the_stack_with_their_worst_budget() -> None:
         answer(fds=4.0, ecommerce=2.0),
         answer(ecommerce=0.5),
         answer(fds=0.03, ecommerce=float("nan")),
-        budgets(("ecommerce", "api-latency", 0.9), ("ecommerce", "error-rate", -0.2)),
+        budgets(api_latency=0.9, error_rate=-0.2, fds_latency=float("nan")),
+        objectives=owners(ROOT / "services"),
     )
     assert [(one.system, one.name) for one in found] == [SHOP, FDS, LOKI]
     shop, fds, loki = found
