@@ -1,4 +1,4 @@
-"""Asserts against the running stack: targets, metrics, logs, traces, exemplars and alerting hold data."""
+"""Asserts against the running stack: targets, metrics, logs, traces, alerting, panels and links hold data."""
 
 import time
 from collections.abc import Sequence
@@ -47,10 +47,12 @@ def verify(
     )
     if json_wanted:
         outcomes = runner.run(plan.checks, progress)
-        console.file.write(document(outcomes, plan.not_checked, seconds=runner.seconds()) + "\n")
+        console.file.write(
+            document(outcomes, plan.not_checked, plan.panels.rows(), seconds=runner.seconds()) + "\n"
+        )
     else:
         outcomes = _shown(plan.checks, runner, progress, console)
-        summary(console, outcomes, plan.not_checked, seconds=runner.seconds())
+        summary(console, outcomes, plan.not_checked, plan.panels.rows(), seconds=runner.seconds())
     return 0 if all(one.result == "passed" for one in outcomes) else 1
 
 

@@ -15,6 +15,7 @@ from firedrill.clients import Backend, Jaeger, LogLine, Loki, Prometheus, Span, 
 from firedrill.clients.http import Params
 from firedrill.dashboards.reader import links as links_of
 from firedrill.grafana.links import NoLink, Provisioned, Target
+from firedrill.slo.rules import INBOX
 from firedrill.verify.check import Check, Missing, Seen
 
 RECENT_SECONDS = 300.0
@@ -45,7 +46,10 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Linked:
-    """What the links lead from and to; `stores` are the started trace backends by datasource."""
+    """What the links lead from and to.
+
+    `stores` are the started trace backends by datasource, `inbox` is the address of what serves the runbooks.
+    """
 
     root: Path
     provisioned: Provisioned
@@ -54,6 +58,7 @@ class Linked:
     jaeger: Jaeger
     stores: Mapping[str, TraceBackend]
     alertmanager: Backend
+    inbox: str
     http: httpx.Client
     clock: Callable[[], float] = time.time
 
@@ -131,48 +136,46 @@ def _to_trace(
 
 def trace_to_logs(around: Linked) -> Iterator[Followed]:
     """From a span of a request to the lines of its service in this trace, from each store."""
-    for uid, spans in _spans(around):
-        asked = []
-        for span in spans:
+    for uid in around.stores:
+        query, tried = "", 0
+        for span in _spans(uid, around):
             target = around.provisioned.logs_of(uid, span)
             lines = around.loki.search(target.query, start=target.start, end=target.end, limit=50).lines
-            asked.append(target.query)
             if lines:
                 back = f"{len(lines)} lines of {', '.join(sorted({one.labels['service'] for one in lines}))}"
                 yield Followed("trace to logs", _named(uid, span), target.query, back)
                 break
+            query, tried = target.query, tried + 1
         else:
-            raise Broken(f"no lines for {len(spans)} spans out of {uid}", asked[-1] if asked else "")
+            raise Broken(f"no lines for {tried} spans out of {uid}", query)
 
 
 def trace_to_metrics(around: Linked) -> Iterator[Followed]:
     """From a span to each metric of its service, from each store."""
-    for uid, spans in _spans(around):
-        if not spans:
+    for uid in around.stores:
+        span = next(_spans(uid, around), None)
+        if span is None:
             raise Broken(f"{uid} has no trace of the last minutes")
-        for target in around.provisioned.metrics_of(uid, spans[0]):
+        for target in around.provisioned.metrics_of(uid, span):
             # The page's time reaches beyond now; what is not there yet is no point.
-            answer = around.prometheus.query_range(
+            series = around.prometheus.query_range(
                 target.query, start=target.start, end=target.end, step=15.0
-            )
-            points = sum(not math.isnan(value) for one in answer.series for _, value in one.points)
+            ).series
+            points = sum(not math.isnan(value) for one in series for _, value in one.points)
             if not points:
                 raise Broken(f"{target.name} gives no value", target.query)
-            back = f"{len(answer.series)} series, {points} values"
-            yield Followed(f"trace to metrics: {target.name}", _named(uid, spans[0]), target.query, back)
+            back = f"{len(series)} series, {points} values"
+            yield Followed(f"trace to metrics: {target.name}", _named(uid, span), target.query, back)
 
 
-def _spans(around: Linked) -> Iterator[tuple[str, list[Span]]]:
-    """Spans that served a request, of the newest traces, as each store gives them."""
-    now = around.clock()
-    found = [
-        trace.trace_id
-        for service in sorted(around.jaeger.services())
-        for trace in around.jaeger.recent(service, start=now - RECENT_SECONDS, end=now, limit=3)
-    ]
-    for uid, store in around.stores.items():
-        traces = [store.trace(one) for one in dict.fromkeys(found)]
-        yield uid, [span for one in traces if one for span in one.spans if span.kind == "server"][:_TRIES]
+def _spans(uid: str, around: Linked) -> Iterator[Span]:
+    """Spans that served a request, of the newest traces of each service, as the store gives them."""
+    now, store = around.clock(), around.stores[uid]
+    for service in sorted(around.jaeger.services()):
+        for found in around.jaeger.recent(service, start=now - RECENT_SECONDS, end=now, limit=2):
+            trace = found if uid == "jaeger" else store.trace(found.trace_id)
+            spans = trace.spans if trace else ()
+            yield from [one for one in spans if one.kind == "server" and one.service == service][:1]
 
 
 def _named(uid: str, span: Span) -> str:
@@ -229,8 +232,9 @@ def _dashboards(root: Path) -> dict[str, Any]:
 
 
 def _page(url: str, around: Linked) -> str:
+    """The page that a link opens; links name the inbox by its own port, wherever it was moved."""
     try:
-        answer = around.http.get(url)
+        answer = around.http.get(url.replace(INBOX, around.inbox, 1))
     except httpx.HTTPError as error:
         raise Broken(f"{url} does not answer: {error or type(error).__name__}", url) from error
     name = url.rpartition("/")[2]

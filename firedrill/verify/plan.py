@@ -7,13 +7,17 @@ from dataclasses import dataclass
 import httpx
 
 from firedrill.clients import Alertmanager, Backend, Jaeger, Loki, Prometheus, Tempo, TraceBackend
-from firedrill.verify import places, platform, services
+from firedrill.grafana.links import Provisioned
+from firedrill.switches import log_shipper
+from firedrill.verify import links, places, platform, services
 from firedrill.verify.canaries import Canaries, Target
 from firedrill.verify.check import Check, NotChecked
 from firedrill.verify.declared import ProbePlan, load_plans
 from firedrill.verify.logfiles import DockerLogs, LocalLogFiles, LogFiles
+from firedrill.verify.panels import Panels, panels
 from firedrill.verify.probes import Probe
 from firedrill.verify.seams import RunningStack
+from firedrill.verify.sources import Sources
 
 _NOT_STARTED = {
     "tempo": "Tempo is not started: `make up TRACES=all` starts it",
@@ -24,11 +28,12 @@ _NOT_STARTED = {
 
 @dataclass(frozen=True)
 class Plan:
-    """The checks to run, the probes behind them, and what stays unchecked."""
+    """The checks to run, the probes and dashboards behind them, and what stays unchecked."""
 
     checks: tuple[Check, ...]
     probes: tuple[Probe, ...]
     not_checked: tuple[NotChecked, ...]
+    panels: Panels
 
 
 def make_plan(stack: RunningStack, *, http: httpx.Client, since: float) -> Plan:
@@ -52,8 +57,47 @@ def make_plan(stack: RunningStack, *, http: httpx.Client, since: float) -> Plan:
     checks += places.checks_of(
         make_canaries(stack, plans, http=http), make_places(stack, http=http), http=http
     )
+    shown = make_panels(stack, http=http)
+    checks += shown.checks
+    if (linked := make_linked(stack, http=http)) is not None:
+        checks += links.checks_of(linked)
     silent = stack.started - {one.service for one in targets} - plans.keys()
-    return Plan(tuple(checks), probes, _not_checked(stack, plans.keys() - stack.started, silent))
+    unchecked = (*_not_checked(stack, plans.keys() - stack.started, silent), *shown.not_checked)
+    return Plan(tuple(checks), probes, unchecked, shown)
+
+
+def make_panels(stack: RunningStack, *, http: httpx.Client) -> Panels:
+    """The panels and examples of the systems that run, asked of the started backends."""
+    tempo = Backend("Tempo", stack.url("tempo"), http=http) if "tempo" in stack.started else None
+    answers = Sources(
+        prometheus=Prometheus(stack.url("prometheus"), http=http) if "prometheus" in stack.started else None,
+        loki=Loki(stack.url("loki"), http=http) if "loki" in stack.started else None,
+        tempo=tempo,
+    )
+    targets = platform.expected_targets(stack.root, stack.started)
+    systems = frozenset(one.labels["system"] for one in targets)
+    return panels(stack.root, answers=answers, started=stack.started, systems=systems)
+
+
+def make_linked(stack: RunningStack, *, http: httpx.Client) -> links.Linked | None:
+    """What the links between the signals lead from and to; None where a part of it does not run."""
+    backends = _backends(stack, http)
+    needed = {"prometheus", "loki", "jaeger", "alertmanager", "inbox"}
+    if backends.loki is None or backends.jaeger is None or not needed <= stack.started:
+        return None
+    if not (stack.root / "dashboards").is_dir():
+        return None
+    return links.Linked(
+        root=stack.root,
+        provisioned=Provisioned(stack.root),
+        prometheus=backends.prometheus,
+        loki=backends.loki,
+        jaeger=backends.jaeger,
+        stores=backends.traces,
+        alertmanager=Backend("Alertmanager", stack.url("alertmanager"), http=http),
+        inbox=stack.url("inbox"),
+        http=http,
+    )
 
 
 def make_canaries(stack: RunningStack, plans: Mapping[str, ProbePlan], *, http: httpx.Client) -> Canaries:
@@ -76,6 +120,7 @@ def make_places(stack: RunningStack, *, http: httpx.Client) -> places.Places:
         tempo=Tempo(stack.url("tempo"), http=http) if "tempo" in started else None,
         inbox=Backend("the inbox", stack.url("inbox"), http=http) if "inbox" in started else None,
         files=files,
+        shipper=log_shipper(stack.settings),
     )
 
 
@@ -96,6 +141,7 @@ def _backends(stack: RunningStack, http: httpx.Client) -> services.Backends:
         loki=Loki(stack.url("loki"), http=http) if "loki" in stack.started else None,
         jaeger=jaeger,
         traces=traces,
+        shipper=log_shipper(stack.settings),
     )
 
 

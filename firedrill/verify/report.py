@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from rich.console import Console, Group
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firedrill.ask.text import clean
+from firedrill.verify.asked import Row
 from firedrill.verify.check import NotChecked, Outcome
 from firedrill.verify.run import Progress, Runner
 
@@ -73,14 +74,23 @@ def line_of(outcome: Outcome) -> Text:
 
 
 def summary(
-    console: Console, outcomes: Sequence[Outcome], not_checked: Sequence[NotChecked], *, seconds: float
+    console: Console,
+    outcomes: Sequence[Outcome],
+    not_checked: Sequence[NotChecked],
+    dashboards: Sequence[Row] = (),
+    *,
+    seconds: float,
 ) -> None:
-    """Print the passed checks (a pipe has them already), then the failed ones, then the unchecked."""
+    """Print the passed checks (a pipe has them already), the dashboards, the failed ones, the unchecked."""
     failed = [one for one in outcomes if one.result == "failed"]
     if console.is_terminal:
         for one in outcomes:
             if one.result == "passed":
                 console.print(line_of(one), soft_wrap=True)
+    if dashboards:
+        console.print()
+        for line in _dashboards(dashboards):
+            console.print(line, soft_wrap=True)
     for cause, count in Counter(cause for one in failed for cause in one.causes).most_common():
         console.print(Text(f"\n{clean(cause)}: {count} checks fail for it", style="bold red"), soft_wrap=True)
     for one in failed:
@@ -98,12 +108,34 @@ def summary(
     console.print(Text(verdict, style="bold red" if failed else "bold green"))
 
 
-def document(outcomes: Sequence[Outcome], not_checked: Sequence[NotChecked], *, seconds: float) -> str:
+def _dashboards(rows: Sequence[Row]) -> Iterator[Text]:
+    """A line for each dashboard and each section of examples, below a heading."""
+    widest = max(len(one.name) for one in rows) + 2
+    yield Text(f"{'dashboard, examples':<{widest}}asked  with data  empty", style="bold")
+    for one in rows:
+        whys: dict[str, list[str]] = {}
+        for name, why in one.excused:
+            whys.setdefault(why, []).append(name)
+        rest = [f"{', '.join(names)} until {why}" for why, names in whys.items()]
+        rest += [f"{one.not_asked} not asked: the backend does not run"] if one.not_asked else []
+        told = clean("; ".join([*(f"WRONG {what}" for what in one.wrong), *rest]))
+        counts = f"{one.name:<{widest}}{one.asked:>5}  {one.with_data:>9}"
+        yield Text(f"{counts}  {told}".rstrip(), style="red" if one.wrong else "")
+
+
+def document(
+    outcomes: Sequence[Outcome],
+    not_checked: Sequence[NotChecked],
+    rows: Sequence[Row] = (),
+    *,
+    seconds: float,
+) -> str:
     """The whole result as one JSON document."""
     result = {
         "passed": all(one.result == "passed" for one in outcomes),
         "seconds": round(seconds, 1),
         "checks": [asdict(one) | {"seconds": round(one.seconds, 1)} for one in outcomes],
+        "dashboards": [asdict(one) for one in rows],
         "not_checked": [asdict(one) for one in not_checked],
     }
     return json.dumps(result, indent=2)

@@ -46,7 +46,7 @@ class World:
             ],
         }
         self.asked.append(request.url.params.get("query", request.url.path))
-        if request.url.host == "127.0.0.1":
+        if request.url.host == "inbox":
             name = request.url.path.rpartition("/")[2]
             return httpx.Response(self.runbook, text=f"<h1>{name}</h1>")
         if request.url.host == "tempo" or (request.url.host == "jaeger" and not self.stored):
@@ -94,6 +94,7 @@ def attempt(world: World, name: str, *, tempo: bool = False) -> Seen | Missing:
             jaeger=jaeger,
             stores={"jaeger": jaeger, **({"tempo": Tempo("http://tempo", http=http)} if tempo else {})},
             alertmanager=Backend("Alertmanager", "http://alertmanager", http=http),
+            inbox="http://inbox",
             http=http,
         )
         return next(check for check in checks_of(around) if check.name == f"link: {name}").attempt()
