@@ -27,6 +27,9 @@ export default {
       const matcher = "{service=" + JSON.stringify(row.service) + "} | json | " + field[0] + "=" + JSON.stringify(field[1]);
       return "/logs?query=" + encodeURIComponent(matcher) + around;
     },
+    shown(row) {
+      return row.fields.filter((field) => !this.brief || !["trace_id", "system", "component", "log_type"].includes(field[0])).slice(0, 6);
+    },
     canSearch(field) {
       return /^[a-z_][a-z0-9_]*$/i.test(field[0]) && field[1].length < 200;
     },
@@ -38,7 +41,7 @@ export default {
           <span class="ll-time" :title="full(row)">{{ time(row) }}</span>
           <span class="ll-level">{{ row.level }}</span>
           <span class="ll-service">{{ row.service }}</span>
-          <span class="ll-message">{{ row.message }}<template v-if="!open[row.key]"><span v-for="field in row.fields.slice(0, 6)" class="ll-pair"> <span class="ll-key">{{ field[0] }}=</span>{{ field[1].slice(0, 120) }}</span></template></span>
+          <span class="ll-message">{{ row.message }}<template v-if="!open[row.key]"><span v-for="field in shown(row)" class="ll-pair">{{ " " }}<span class="ll-key">{{ field[0] }}=</span>{{ field[1].slice(0, 120) }}</span></template></span>
         </button>
         <table v-if="open[row.key]" class="fd-table ll-fields"><tbody>
           <tr><th scope="row">time</th><td>{{ full(row) }}</td></tr>

@@ -132,7 +132,7 @@ class _Page:
             return
         self._rules.clear()
         with self._rules:
-            frame.text(f"All {len(found)} rules", tag="h2")
+            frame.text(f"Rules: {len(found)}", tag="h2")
             with ui.element("div").classes("al-rules"):
                 for rule in found:
                     _rule_row(rule)
@@ -213,7 +213,7 @@ def _silence_row(viewer: Viewer, silence: Silence) -> None:
         await viewer.console.sources.alertmanager.expire(silence.id)
         ui.notify("The silence has ended.", type="positive")
 
-    with ui.element("div").classes("fd-row al-silenced"):
+    with ui.element("div").classes("fd-row al-silence-row"):
         frame.text(silence.state, tag="span", classes="fd-badge")
         for matcher in silence.matchers:
             frame.text(matcher, tag="code")

@@ -38,7 +38,7 @@ _MEANS = {
     "traffic": "the drill's own requests arrive",
     "fault": "it is broken now",
     "signal": "the metric moves",
-    "pending": "the rule is true, and waits for its `for`",
+    "pending": "the rule is true, and has to stay so for a while",
     "firing": "Prometheus tells Alertmanager",
     "notified": "the notice is where it belongs",
     "runbook": "each query of the runbook shows the fault",

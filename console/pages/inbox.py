@@ -68,8 +68,10 @@ class _Page:
         self._list.clear()
         with self._list:
             if not notices:
-                frame.no_data(None, todo="Messages come when an alert fires: run a drill to see one.")
-                frame.anchor("Drills", "/drills", classes="ib-empty-link")
+                with ui.element("div").classes("fd-empty ib-empty"):
+                    frame.text("No messages" if self._wanted != Wanted() else "No messages yet", tag="strong")
+                    frame.text("They come when an alert fires: run a drill to see one.")
+                    frame.anchor("Drills", "/drills")
             for one in notices:
                 _item(one, self._wanted, chosen=one.id == self._chosen)
 

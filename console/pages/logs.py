@@ -167,7 +167,7 @@ class _Results:
                 self._lines = Lines(rows)
         else:
             self._lines.show(rows, new=new)
-        words = f"{len(rows)} lines, newest first"
+        words = f"{len(rows)} line{'s' if len(rows) > 1 else ''}, newest first"
         if len(rows) >= self._search.limit and not self._live:
             words += "; there are more: narrow the search, or raise Lines"
         self._count.set_text(words)

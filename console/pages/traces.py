@@ -87,7 +87,7 @@ async def find(sources: Sources, search: Search) -> list[Found]:
         *(sources.jaeger.search(replace(search, service=one).wanted(now)) for one in services)
     )
     found: dict[str, Trace] = {trace.trace_id: trace for answer in answers for trace in answer}
-    return listed(tuple(found.values()))[: search.limit]
+    return listed(found.values(), most=search.limit)
 
 
 def _form(search: Search, services: Sequence[str], operations: Sequence[str]) -> None:
@@ -125,7 +125,9 @@ def _results(place: Element, found: Sequence[Found], search: Search) -> None:
                 frame.no_data(None, todo="Try a longer time, any operation, or no limit on the duration.")
             return
         with_errors = sum(1 for row in found if row.errors)
-        words = f"{len(found)} traces, newest first" + (f", {with_errors} with errors" if with_errors else "")
+        words = f"{len(found)} trace{'s' if len(found) > 1 else ''}, newest first" + (
+            f", {with_errors} with errors" if with_errors else ""
+        )
         if len(found) >= search.limit:
             words += "; there may be more: raise Number"
         frame.text(words, classes="fd-quiet fd-count")
@@ -149,7 +151,11 @@ def _result(row: Found) -> None:
             frame.text(row.lasts, tag="span", classes="tr-lasts")
         with ui.element("span").classes("tr-facts"):
             others = [one for one in row.services if one != row.service]
-            frame.text(f"{row.spans} spans" + (f", also {', '.join(others)}" if others else ""), tag="span")
+            frame.text(
+                f"{row.spans} span{'s' if row.spans > 1 else ''}"
+                + (f", also {', '.join(others)}" if others else ""),
+                tag="span",
+            )
             if row.errors:
                 words = f"{row.errors} error" + ("s" if row.errors > 1 else "")
                 frame.text(words, tag="span", classes="fd-badge fd-bad")

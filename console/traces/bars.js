@@ -24,8 +24,13 @@ export default {
       this.open = this.open === bar.id ? "" : bar.id;
     },
     labelSide(bar) {
-      // The duration stands where there is room: right of the bar, or left of one that ends at the right edge.
-      return bar.left + bar.width > 82 ? "before" : "after";
+      // The duration stands where there is room: right of the bar, left of it, or inside one that leaves none.
+      if (bar.left + bar.width <= 82) return "after";
+      return bar.left >= 18 ? "before" : "in";
+    },
+    labelPlace(bar) {
+      const end = bar.left + bar.width;
+      return { after: { left: end + "%" }, before: { right: 100 - bar.left + "%" }, in: { right: 100 - end + "%" } }[this.labelSide(bar)];
     },
   },
   template: `
@@ -39,7 +44,7 @@ export default {
       </div>
       <template v-for="bar in visible" :key="bar.id">
         <div class="wf-row" :class="{ 'wf-error': bar.error, 'wf-open': open === bar.id }" :data-span="bar.id">
-          <div class="wf-name" :style="{ paddingLeft: 4 + Math.min(bar.depth, 12) * 12 + 'px' }">
+          <div class="wf-name" :style="{ '--depth': Math.min(bar.depth, 12) }">
             <button v-if="bar.children" type="button" class="wf-fold" @click="fold(bar)" :aria-expanded="String(!folded[bar.id])"
               :aria-label="(folded[bar.id] ? 'Show' : 'Hide') + ' the ' + bar.children + ' spans below'">{{ folded[bar.id] ? "▸" : "▾" }}</button>
             <span v-else class="wf-fold"></span>
@@ -50,7 +55,7 @@ export default {
           <div class="wf-track" @click="show(bar)">
             <div class="wf-bar" :class="['wf-c' + bar.colour, { 'wf-bad': bar.error }]" :style="{ left: bar.left + '%', width: bar.width + '%' }"></div>
             <span class="wf-time" :class="'wf-' + labelSide(bar)"
-              :style="labelSide(bar) === 'after' ? { left: bar.left + bar.width + '%' } : { right: 100 - bar.left + '%' }">{{ bar.lasts }}</span>
+              :style="labelPlace(bar)">{{ bar.lasts }}</span>
           </div>
         </div>
         <div v-if="open === bar.id" class="wf-detail">

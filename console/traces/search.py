@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -131,12 +131,12 @@ class Found:
         return asdict(self)
 
 
-def listed(traces: tuple[Trace, ...]) -> list[Found]:
-    """The rows of a list, newest first."""
+def listed(traces: Iterable[Trace], *, most: int = MOST) -> list[Found]:
+    """The rows of a list, newest first, at most so many."""
     rows = [_found(trace) for trace in traces if trace.spans]
+    rows = sorted(rows, key=lambda row: -row.began)[:most]
     longest = max((row.nanoseconds for row in rows), default=1)
-    shared = [replace(row, share=round(100 * row.nanoseconds / max(1, longest), 1)) for row in rows]
-    return sorted(shared, key=lambda row: -row.began)
+    return [replace(row, share=round(100 * row.nanoseconds / max(1, longest), 1)) for row in rows]
 
 
 def _found(trace: Trace) -> Found:
