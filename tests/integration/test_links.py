@@ -88,7 +88,7 @@ def test_a_firing_alert_leads_to_its_dashboard_and_runbook(
         found = [one for one in follow(around) if one.start == "FDSSLAViolation"]
     finally:
         stack.must("fault", "clear", "fds/cti_slow")
-    links = {link["label"]: link["url"] for link in message["links"]}
+    links = {link["label"].lower(): link["url"] for link in message["links"]}
     assert {one.link: one.query for one in found} == {
         "alert to dashboard": links["dashboard"],
         "alert to runbook": links["runbook"],
