@@ -24,6 +24,10 @@ _STYLE: Final = """
 .sb-room { display: grid; gap: 16px; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr);
   align-items: start; }
 .sb-stack { display: flex; flex-direction: column; gap: 16px; min-width: 0; }
+.sb-stack > :empty { display: none; }
+.fd-main .sb-story { margin-bottom: 16px; }
+.fd-main .sb-card p { margin: 0; }
+.fd-main h1 { margin-bottom: 8px; } .fd-head h1 { margin: 0; }
 .sb-wait { display: flex; align-items: center; gap: 12px; min-height: 64px; }
 .sb-dot { width: 12px; height: 12px; border-radius: 50%; background: var(--fd-warn); flex: none;
   animation: sb-pulse 1.6s ease-in-out infinite; }
@@ -69,7 +73,7 @@ def outcome(run: Run) -> tuple[str, str]:
 def span(seconds: float | None) -> str:
     """A duration for people; none has not come."""
     if seconds is None:
-        return "not yet"
+        return "none"
     if seconds < 120:
         return f"{max(0.0, seconds):.0f} s"
     return f"{seconds / 60:.1f} min"

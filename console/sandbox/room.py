@@ -1,5 +1,6 @@
 """A run's page while it goes on: the page that came in, where to look, questions, actions, hints, the log."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,6 +32,11 @@ _PHASES = {
     "settling": "The stack settles. The incident begins when no alert is left from before.",
     "quiet": "You are on call, and all is quiet. Wait for the page; meanwhile see what normal looks like.",
 }
+
+
+def plain(text: str) -> str:
+    """A message without Slack's marks for bold and code."""
+    return re.sub(r"(?<![\w*`])([*`])([^*`\n]+)\1(?![\w*`])", r"\2", text)
 
 
 @dataclass
@@ -133,7 +139,7 @@ class Room:
                 frame.when(page.received_at)
                 frame.text(", ", tag="span")
                 frame.when(page.received_at, style="ago")
-        frame.text(page.text, tag="pre")
+        frame.text(plain(page.text), tag="pre")
         with ui.element("div").classes("fd-row"):
             if run.seen_at is None and run.phase != "over":
                 lobby.button("I take it", self._acknowledge, off=not self.viewer.may_change)

@@ -53,10 +53,20 @@ def _settle(run: Run, seen: Seen) -> Run:
     return run
 
 
+def _stay_calm(run: Run, seen: Seen) -> Run:
+    """An own alert that comes before the fault would be taken for the page: wait for calm once more."""
+    own = {*run.incident.page, *run.incident.alerts}
+    if not any(one.name in own for one in seen.alerts or ()):
+        return run
+    return noted(
+        replace(run, calm_at=None), seen.now, "An alert came too early; the stack must calm down."
+    )
+
+
 def _await_page(run: Run, seen: Seen) -> Run:
     since = run.faulted_at
     if since is None:
-        return run
+        return _stay_calm(run, seen)
     pages = [
         one
         for one in seen.messages or ()

@@ -69,6 +69,16 @@ def test_it_is_not_calm_for_too_long(incident: Incident) -> None:
     assert "TargetDown" in over.why
 
 
+def test_an_own_alert_before_the_fault_is_waited_out(incident: Incident) -> None:
+    """It is somebody else's; a strange one is not looked at any more."""
+    run = watching.observe(begun(incident), Seen(101.0))
+    assert watching.observe(run, Seen(102.0, [STRANGER])).phase == "quiet"
+    run = watching.observe(run, Seen(102.0, [Alert("SlowThing", "pending", {"severity": "warning"})]))
+    assert (run.phase, watching.due(run, 200.0)) == ("settling", False)
+    run = watching.observe(run, Seen(130.0))
+    assert run.breaks_at == 130.0 + run.plan.quiet
+
+
 def test_the_fault_is_due_at_the_seeds_moment(incident: Incident) -> None:
     """Not before; not twice; and not told: the phase stays quiet until the page."""
     run = watching.observe(begun(incident), Seen(101.0))

@@ -1,0 +1,168 @@
+"""The sandbox on the running stack: an incident solved, one given up, a console killed, a shift of three."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from console.sandbox.declared import declared_incidents
+from firedrill.wait import poll_until
+from tests.integration.conftest import ROOT, LiveStack
+
+INCIDENTS = declared_incidents(ROOT / "services", ROOT / "config" / "platform")
+QUICK, STOPPING = "workflow/door-shut", "platform/silent-logs"
+CALM_AND_PAGE_SECONDS = 420.0
+CLEARED_SECONDS = 150.0
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """Somebody who knows all answers and uses the API."""
+
+    stack: LiveStack
+
+    def get(self, path: str = "") -> Mapping[str, Any]:
+        """Read."""
+        found: Mapping[str, Any] = self._answer(self.stack.http.get(self._url(path)))
+        return found
+
+    def post(self, path: str, body: object = None) -> Mapping[str, Any]:
+        """Change."""
+        token = self.stack.environ["FAULTS_TOKEN"]
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._answer(self.stack.http.post(self._url(path), json=body, headers=headers, timeout=90))
+
+    def paged(self, name: str, seed: int = 7) -> str:
+        """The id of a run of `name` whose page has come in."""
+
+        def start() -> str:
+            # The run before may still be healing.
+            return str(self.post("/runs", {"incident": name, "seed": seed})["id"])
+
+        run_id = poll_until(start, f"{name} started", 60)
+        return self.until(run_id, lambda run: run["phase"] == "open", CALM_AND_PAGE_SECONDS)["id"]
+
+    def until(
+        self, run_id: str, done: Callable[[Mapping[str, Any]], bool], seconds: float
+    ) -> Mapping[str, Any]:
+        """The run, once it is so. Fails at once when it is over before."""
+
+        def look() -> Mapping[str, Any] | None:
+            run = self.get(f"/runs/{run_id}")
+            return run if done(run) or run["phase"] == "over" else None
+
+        run = poll_until(look, f"run {run_id}", seconds)
+        assert done(run), (run["outcome"], run["why"], run["events"])
+        return run
+
+    def diagnose(self, run_id: str) -> None:
+        """Take the page and answer all three questions rightly but for the time, which is the page's."""
+        run = self.get(f"/runs/{run_id}")
+        incident = INCIDENTS[run["incident"]["name"]]
+        self.post(f"/runs/{run_id}/act", {"action": "acknowledge"})
+        for question in incident.questions:
+            told = self.post(f"/runs/{run_id}/answer", {"question": question.id, "answer": question.right.id})
+            assert told["right"]
+        self.post(f"/runs/{run_id}/answer", {"question": "since", "answer": run["times"]["paged"]})
+
+    def mend(self, run_id: str) -> Mapping[str, Any]:
+        """By the right action; the run when its alert has cleared."""
+        run = self.get(f"/runs/{run_id}")
+        incident = INCIDENTS[run["incident"]["name"]]
+        action = next(one.id for one in incident.actions if one.heals)
+        assert self.post(f"/runs/{run_id}/act", {"action": action})["helped"]
+        return self.until(run_id, lambda one: one["phase"] in {"answers", "over"}, CLEARED_SECONDS)
+
+    def _url(self, path: str) -> str:
+        return f"{self.stack.view().url('console')}/api/sandbox{path}"
+
+    def _answer(self, answer: httpx.Response) -> Mapping[str, Any]:
+        assert answer.is_success, answer.text
+        found: Mapping[str, Any] = answer.json()
+        return found
+
+
+@pytest.fixture
+def trainee(stack: LiveStack) -> Trainee:
+    """On the session's stack."""
+    return Trainee(stack)
+
+
+def faults_set(stack: LiveStack) -> list[str]:
+    """What is broken now."""
+    listed = json.loads(stack.must("fault", "list", "--json"))
+    return [f"{one['service']}/{one['name']}" for one in listed if one["active"]]
+
+
+def test_an_incident_is_solved(stack: LiveStack, trainee: Trainee) -> None:
+    """A real page in the real inbox, an alert that really clears, a score that adds up, nothing left."""
+    run_id = trainee.paged(QUICK)
+    run = trainee.get(f"/runs/{run_id}")
+    inbox = stack.http.get(
+        f"{stack.view().url('inbox')}/api/v1/messages", params={"alertname": run["page"]["alert"]}
+    ).json()["messages"]
+    assert run["times"]["paged"] in [one["received_at"] for one in inbox if one["status"] == "firing"]
+    assert faults_set(stack) == ["workflow/breaker_trip"]
+    trainee.diagnose(run_id)
+    run = trainee.mend(run_id)
+    assert faults_set(stack) == []
+    assert run["times"]["cleared"] > run["times"]["healed"]
+    run = run if run["phase"] == "over" else trainee.post(f"/runs/{run_id}/end")["run"]
+    assert run["outcome"] == "solved"
+    lines = {line["what"]: line["points"] for line in run["end"]["score"]["lines"]}
+    assert {name: lines[name] for name in ("Page taken", "What is broken", "The cause", "Mended")} == {
+        "Page taken": 10, "What is broken": 15, "The cause": 25, "Mended": 25,
+    }  # fmt: skip
+
+
+def test_an_incident_is_given_up(stack: LiveStack, trainee: Trainee) -> None:
+    """A hint, a wrong action, then nothing: the stack is healed when the answer comes, the path told."""
+    run_id = trainee.paged(STOPPING)
+    assert stack.view().state()["promtail"].phase == "held"
+    trainee.post(f"/runs/{run_id}/hint")
+    wrong = trainee.post(f"/runs/{run_id}/act", {"action": "restart-loki"})
+    assert (wrong["helped"], wrong["cost"]) == (False, 10)
+    run = trainee.post(f"/runs/{run_id}/end")["run"]
+    assert run["outcome"] == "gave up"
+    assert run["end"]["score"]["total"] == 0
+    assert run["end"]["broke"] == [{"stopped": "promtail"}]
+    assert stack.view().state()["promtail"].phase == "ready"
+
+
+def test_a_killed_console_leaves_nothing_broken(stack: LiveStack, trainee: Trainee) -> None:
+    """The process beside it heals; the console that is started again knows nothing of the run."""
+    run_id = trainee.paged(QUICK)
+    pid = stack.view().state()["console"].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    poll_until(lambda: not faults_set(stack), "healed", 30)
+    poll_until(lambda: trainee.get()["active"] is None, "the console is back", 60)
+    with pytest.raises(AssertionError, match="a console that restarts forgets them"):
+        trainee.get(f"/runs/{run_id}")
+
+
+@pytest.mark.skipif(not os.environ.get("FIREDRILL_LONG_TESTS"), reason="ten minutes: FIREDRILL_LONG_TESTS=1")
+def test_a_shift_of_three(trainee: Trainee) -> None:
+    """Three incidents under one seed, each graded, and their mean."""
+    shift = trainee.post("/shifts", {"seed": 7})
+    for number in range(3):
+
+        def begun(number: int = number) -> str | None:
+            runs = trainee.get(f"/shifts/{shift['id']}")["runs"]
+            return str(runs[number]["id"]) if len(runs) > number else None
+
+        run_id = poll_until(begun, f"incident {number + 1}", 120)
+        trainee.until(run_id, lambda run: run["phase"] == "open", CALM_AND_PAGE_SECONDS)
+        trainee.diagnose(run_id)
+        if trainee.mend(run_id)["phase"] != "over":
+            trainee.post(f"/runs/{run_id}/end")
+    ended = poll_until(
+        lambda: found if (found := trainee.get(f"/shifts/{shift['id']}"))["ended"] else None, "the end", 60
+    )
+    assert [run["outcome"] for run in ended["runs"]] == ["solved"] * 3
+    assert ended["total"] == round(sum(run["end"]["score"]["total"] for run in ended["runs"]) / 3)
