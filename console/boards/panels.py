@@ -65,6 +65,7 @@ class PanelView:
         self._box.props["data-end"] = str(data.shown.end)
         self._box.props["data-start"] = str(data.shown.start)
         self._box.props["data-step"] = str(data.shown.step)
+        self._box.props["data-rate"] = str(data.shown.rate)
         nothing = data.empty and self.panel.type in {"timeseries", "piechart", "stat", "gauge", "logs"}
         self._place.set_visibility(not nothing)
         self._empty.clear()

@@ -107,7 +107,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[LiveStack]:
-    """The stack, started once and taken down at the end; its folder is kept when something failed."""
+    """The stack, started once and taken down at the end; its folder is kept when something failed.
+
+    With FIREDRILL_TEST_ATTACH=1 the one that runs, found by FIREDRILL_STATE: for who writes a test.
+    """
+    if os.environ.get("FIREDRILL_TEST_ATTACH"):
+        with open_http(timeout_seconds=15.0) as http:
+            yield LiveStack(Path(os.environ["FIREDRILL_STATE"]), dict(os.environ), http)
+        return
     # Not pytest's own temporary folder: started by root, the stack runs as somebody who cannot enter that.
     folder = Path(tempfile.mkdtemp(prefix="firedrill-test-"))
     folder.chmod(0o755)
