@@ -136,9 +136,14 @@ def _look(stack: RunningStack, file: Path, at: float) -> disk.Look:
 
 
 def _remarks(stack: RunningStack) -> Sequence[str]:
+    traffic = "what a day comes to is meant for the background traffic; a drill or a load in the time is more"
     if stack.runtime == "docker":
-        return ("disk is not measured here: the volumes belong to the engine (docker system df -v)",)
+        return (
+            traffic,
+            "disk is not measured here: the volumes belong to the engine (docker system df -v)",
+        )
     return (
+        traffic,
         "in its first hours a store grows faster than later: what comes in is logged, and compacted "
         "afterwards; PostgreSQL's own log is bounded and not counted",
     )

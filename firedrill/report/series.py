@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from .model import Budgets, Figure
 
@@ -10,7 +11,17 @@ Labels = Mapping[str, str]
 PLACE = frozenset({"__name__", "job", "instance", "system", "le", "quantile"})
 """Labels that say where a series comes from, or which part of a histogram or summary it is."""
 RULES = "recording rules"  # series without a job: what Prometheus computes itself
+SPANS = "span metrics"  # the same, made by Tempo of spans and written to Prometheus
+_OF_TEMPO = "traces_"
 SHOWN = 3  # new values of a label that are named
+
+
+class Where(NamedTuple):
+    """A label of a metric of a job."""
+
+    job: str
+    metric: str
+    label: str
 
 
 def series_figures(
@@ -45,14 +56,14 @@ def label_figures(
     A metric with a budget of its own (`metric.label`) stands by itself. `seconds` lie between the looks.
     """
     current, earlier = _values(now, jobs), _values(before, jobs)
-    groups: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for metric, label in current:
-        own = f"{_family(metric)}.{label}"
-        groups[own if own in budgets.entries.get("label_values", {}) else label].append((metric, label))
+    groups: defaultdict[str, list[Where]] = defaultdict(list)
+    for where in current:
+        own = f"{_family(where.metric)}.{where.label}"
+        groups[own if own in budgets.entries.get("label_values", {}) else where.label].append(where)
     for subject, members in sorted(groups.items()):
         most = max(members, key=lambda one: (len(current[one]), one))
         new = {value for one in members for value in current[one] - earlier.get(one, current[one])}
-        note = _family(most[0])
+        note = f"{_family(most.metric)} of {most.job}"
         if new:
             shown = ", ".join(sorted(new)[:SHOWN])
             note += f"; {len(new)} new in {seconds / 60:.0f} min: {shown}"
@@ -60,13 +71,14 @@ def label_figures(
         yield Figure("label_values", subject, len(current[most]), budget, note)
 
 
-def _values(series: Iterable[Labels], jobs: frozenset[str]) -> dict[tuple[str, str], set[str]]:
-    """The values of each (metric, label) of `jobs`."""
-    found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+def _values(series: Iterable[Labels], jobs: frozenset[str]) -> dict[Where, set[str]]:
+    """The values of each label of each metric of each of `jobs`."""
+    found: defaultdict[Where, set[str]] = defaultdict(set)
     for one in series:
-        if one.get("job") in jobs:
+        job = one.get("job", "")
+        if job in jobs:
             for label in one.keys() - PLACE:
-                found[one["__name__"], label].add(one[label])
+                found[Where(job, one["__name__"], label)].add(one[label])
     return dict(found)
 
 
@@ -80,7 +92,7 @@ def _family(metric: str) -> str:
 
 def _service(labels: Labels, services: Mapping[str, str]) -> str:
     job = labels.get("job", "")
-    return services.get(job, job) or RULES
+    return services.get(job, job) or (SPANS if labels["__name__"].startswith(_OF_TEMPO) else RULES)
 
 
 def _listed(names: Iterable[str], most: int = 4) -> str:

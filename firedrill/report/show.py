@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -75,7 +75,8 @@ def sentence(one: Figure) -> str:
 def _table(measure: Measure, rows: Sequence[Figure]) -> Table:
     table = Table(title=measure.title, title_justify="left")
     for heading in ("", "measured", "budget", "used", "note"):
-        table.add_column(heading, justify="left" if heading in {"", "note"} else "right")
+        side: JustifyMethod = "left" if heading in {"", "note"} else "right"
+        table.add_column(heading, justify=side, overflow="fold")  # a name is never cut off
     for one in rows:
         style = "bold red" if one.exceeded else ""
         table.add_row(*(Text(cell, style=style) for cell in cells(one)))

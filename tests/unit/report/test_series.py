@@ -26,15 +26,16 @@ NOW = [
     series("took_bucket", le="2", status="new"),
     series("other", job="loki", secret="x"),
     {"__name__": "rule:asked:rate"},
+    {"__name__": "traces_spanmetrics_calls_total", "service": "fds"},
 ]
 BEFORE = [series("asked", status="ok"), series("asked", status="bad"), series("took_bucket", status="ok")]
 
 
 def test_each_service_has_its_number_beside_its_budget() -> None:
-    """Jobs by their service; recording rules have none; all together at the end."""
+    """Jobs by their service; recording rules and Tempo's have none; all together at the end."""
     found = {one.subject: one for one in series_figures(NOW, services=SERVICES, budgets=BUDGETS)}
     assert {name: one.value for name, one in found.items()} == {
-        "fds": 4, "loki": 1, "recording rules": 1, "all": 6,
+        "fds": 4, "loki": 1, "recording rules": 1, "span metrics": 1, "all": 7,
     }  # fmt: skip
     assert found["fds"].exceeded
     assert not found["loki"].exceeded
@@ -53,7 +54,14 @@ def test_a_label_is_counted_where_it_has_most_values_and_its_new_ones_are_named(
     """Only of the demo services; labels that say where a series is from do not count, nor does `le`."""
     [status] = label_figures(NOW, BEFORE, jobs=frozenset({"fds-service"}), budgets=BUDGETS, seconds=300)
     assert (status.subject, status.value, status.exceeded) == ("status", 2, False)
-    assert status.note == "took; 1 new in 5 min: new"
+    assert status.note == "took of fds-service; 1 new in 5 min: new"
+
+
+def test_two_services_with_the_same_metric_do_not_add_up() -> None:
+    """The library's bound is that of one process."""
+    now = [series("asked", status="ok"), series("asked", job="loki", status="bad")]
+    [found] = label_figures(now, now, jobs=frozenset(SERVICES), budgets=BUDGETS, seconds=300)
+    assert found.value == 1
 
 
 def test_a_metric_with_a_budget_of_its_own_stands_by_itself() -> None:
