@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 help: ## Print this help
 	@echo "Firedrill: an observability stack in which every alert is a drill."
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  Settings go on the command line or into .env: make up PACE=production TRACES=all RUNTIME=local"
 
@@ -60,6 +60,9 @@ report: setup ## Series, log lines, spans and disk beside their budgets: make re
 
 reload: setup ## Check edited rules and configs, then have the running stack take them
 	@$(FIREDRILL) reload
+
+screenshots: setup ## Pictures of the running stack's console in reports/screenshots; needs Chromium
+	@$(PYTHON_BIN) scripts/screenshots.py $(NAME)
 
 bench: setup-dev ## Measure what the telemetry library costs, as a ratio to bare FastAPI
 	@$(PYTHON_BIN) -m loadtest.bench
