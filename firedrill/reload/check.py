@@ -34,6 +34,8 @@ TOOLS = {
     "jaeger": Tool("jaeger", ("validate",), "--config="),
     "tempo": Tool("tempo", ("-config.verify=true",), "-config.file="),
 }
+BESIDE = ("promtool", "amtool")
+"""The checkers that are programs beside their component's own."""
 PACED = ("prometheus", "alertmanager")
 """The components whose files have other lines in their paced copies."""
 
@@ -127,7 +129,9 @@ def docker_run(project: Path) -> Run:
             return found
         compose = ["docker", "compose", "-f", str(project / "docker-compose.yml")]
         image = ["run", "--rm", "--no-deps", "-T", "--volume", f"{folder}:{folder}:ro"]
-        return _ran([*compose, *image, "--entrypoint", binary, service, *words], project)
+        # What checks its own files is the image's entry point, which each image calls as it likes.
+        entry = ["--entrypoint", binary] if binary in BESIDE else []
+        return _ran([*compose, *image, *entry, service, *words], project)
 
     return run
 

@@ -88,8 +88,12 @@ class Site:
 
 
 def folder() -> Path:
-    """Where the test keeps what is costly to make: images, Debian roots, wheels, the checkout's packages."""
-    return build_settings.from_environment(os.environ).cache / "compose"
+    """Where the test keeps what is costly to make: images, Debian roots, wheels, the checkout's packages.
+
+    Beside the cache, not in it: whatever lies in there the local runtime gives to the user that serves.
+    """
+    cache = build_settings.from_environment(os.environ).cache
+    return cache.with_name(f"{cache.name}-compose")
 
 
 def build_components() -> None:

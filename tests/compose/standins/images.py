@@ -83,11 +83,21 @@ def empty() -> tuple[Entry, ...]:
 
 
 def _small(
-    binary: str, inside: str, *more: Entry, settings: tuple[str, ...], shell: bool = True, component: str = ""
+    binary: str,
+    inside: str,
+    *more: Entry,
+    settings: tuple[str, ...],
+    shell: bool = True,
+    component: str = "",
+    tool: str = "",
 ) -> Callable[[str, Sources], Image]:
+    """A root with one program, and perhaps its tool beside it."""
+
     def image(name: str, sources: Sources) -> Image:
-        program = Program(inside, sources.program(component or binary, binary))
-        entries = (*(busybox() if shell else empty()), *more, program)
+        programs = [Program(inside, sources.program(component or binary, binary))]
+        if tool:
+            programs.append(Program(f"/bin/{tool}", sources.program(component or binary, tool)))
+        entries = (*(busybox() if shell else empty()), *more, *programs)
         return Image(name, entries, (f'ENTRYPOINT ["{inside}"]', *settings))
 
     return image
@@ -183,12 +193,12 @@ RECIPES: Mapping[str, Callable[[str, Sources], Image]] = {
     "prom/prometheus": _small(
         "prometheus", "/bin/prometheus",
         *folders("/etc/prometheus", "/prometheus", owner=NOBODY),
-        settings=("USER nobody", "WORKDIR /prometheus", "VOLUME /prometheus"),
+        settings=("USER nobody", "WORKDIR /prometheus", "VOLUME /prometheus"), tool="promtool",
     ),
     "prom/alertmanager": _small(
         "alertmanager", "/bin/alertmanager",
         *folders("/etc/alertmanager", "/alertmanager", owner=NOBODY),
-        settings=("USER nobody", "WORKDIR /alertmanager", "VOLUME /alertmanager"),
+        settings=("USER nobody", "WORKDIR /alertmanager", "VOLUME /alertmanager"), tool="amtool",
     ),
     "prom/node-exporter": _small("node_exporter", "/bin/node_exporter", settings=("USER nobody",)),
     "prometheuscommunity/postgres-exporter": _small(
