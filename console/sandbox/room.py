@@ -84,7 +84,12 @@ class Room:
         self._part("state", (run.phase, run.outcome), lambda: self._state(run))
         self._part("end", over, lambda: ending.draw(self.conductor, self.viewer, run) if over else None)
         self._part("page", (run.phase, run.seen_at), lambda: self._page(run))
-        self._part("questions", (run.phase, run.attempts), lambda: self._questions(run))
+        asked = run.paged_at is not None and not over
+        self._part("questions", asked, lambda: self._questions() if asked else None)
+        if asked:  # each for itself: what is half entered in one must not be lost by an answer to another
+            self._part(WHERE, run.attempts.get(WHERE), lambda: self._choice(run, WHERE))
+            self._part(CAUSE, run.attempts.get(CAUSE), lambda: self._choice(run, CAUSE))
+            self._part(SINCE, run.attempts.get(SINCE), lambda: self._since(run))
         self._part("actions", (run.phase, run.deeds), lambda: self._actions(run))
         self._part("hints", (run.phase, run.hints), lambda: self._hints(run))
         self._part("log", run.events, lambda: self._log(run))
@@ -155,14 +160,11 @@ class Room:
             ):  # fmt: skip
                 frame.anchor(words, path, blank=True)
 
-    def _questions(self, run: Run) -> None:
-        if run.paged_at is None or run.phase == "over":
-            return
+    def _questions(self) -> None:
         with ui.element("section").classes("fd-box"):
             frame.text("What is it?", tag="h2")
-            self._choice(run, WHERE)
-            self._choice(run, CAUSE)
-            self._since(run)
+            for name in (WHERE, CAUSE, SINCE):
+                self._places[name] = ui.element("div").classes("sb-question")
 
     def _choice(self, run: Run, name: str) -> None:
         asked = run.incident.question(name)
@@ -171,7 +173,7 @@ class Room:
         texts = {choice.id: choice.text for choice in asked.choices}
         given = {one.given: one for one in run.attempts.get(name, ())}
         is_open = run.is_open(name) and self.viewer.may_change
-        with ui.element("div").classes("sb-question"):
+        with ui.element("div"):
             with ui.element("fieldset").classes("sb-choices"):
                 frame.text(asked.text, tag="legend")
                 for choice in run.plan.choices[name]:
@@ -192,7 +194,7 @@ class Room:
 
     def _since(self, run: Run) -> None:
         is_open = run.is_open(SINCE) and self.viewer.may_change
-        with ui.element("div").classes("sb-question"):
+        with ui.element("div"):
             frame.text(run.incident.since.text, tag="label").props("for=sb-since").style("font-weight: 600")
             frame.text(
                 f"By your clock, hours, minutes, seconds; within {run.tolerance:.0f} s is right.",

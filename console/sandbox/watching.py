@@ -58,9 +58,7 @@ def _stay_calm(run: Run, seen: Seen) -> Run:
     own = {*run.incident.page, *run.incident.alerts}
     if not any(one.name in own for one in seen.alerts or ()):
         return run
-    return noted(
-        replace(run, calm_at=None), seen.now, "An alert came too early; the stack must calm down."
-    )
+    return noted(replace(run, calm_at=None), seen.now, "An alert came too early; the stack must calm down.")
 
 
 def _await_page(run: Run, seen: Seen) -> Run:

@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 from console.sandbox.declared import declared_incidents
+from firedrill.screenshots.page import PHONE, Page
 from firedrill.wait import poll_until
 from tests.integration.conftest import ROOT, LiveStack
+from tests.integration.console.browser import PATIENCE, Open
 
 INCIDENTS = declared_incidents(ROOT / "services", ROOT / "config" / "platform")
 QUICK, STOPPING = "workflow/door-shut", "platform/silent-logs"
@@ -144,6 +146,97 @@ def test_a_killed_console_leaves_nothing_broken(stack: LiveStack, trainee: Train
     poll_until(lambda: trainee.get()["active"] is None, "the console is back", 60)
     with pytest.raises(AssertionError, match="a console that restarts forgets them"):
         trainee.get(f"/runs/{run_id}")
+
+
+def press(page: Page, words: str) -> None:
+    """Click the button that says so."""
+    page.wait(_button(words), f"a button {words!r}", PATIENCE)
+    page.ask(f"{_button(words)}.dataset.pressed = 'now'")
+    page.click("[data-pressed=now]")
+
+
+def _button(words: str) -> str:
+    text = json.dumps(words)
+    return f"[...document.querySelectorAll('button')].find(one => one.innerText.startsWith({text}))"
+
+
+def choose(page: Page, question: str, answer: str) -> None:
+    """Answer a question with choices."""
+    page.click(f"input[name=sb-{question}][value={answer}]")
+    page.ask(f"document.querySelector('input[name=sb-{question}]').closest('.sb-question')"
+             ".querySelector('button').dataset.pressed = 'now'")  # fmt: skip
+    page.click("[data-pressed=now]")
+
+
+def start_and_wait(page: Page, trainee: Trainee, name: str) -> str:
+    """Start from the list; the run's id, when its page has come in."""
+    poll_until(lambda: trainee.get()["active"] is None, "nothing else goes on", 60)
+    label = json.dumps(f"Start: {INCIDENTS[name].title}")
+    page.wait(f"document.querySelector('button[aria-label={label}]:not([disabled])')", label, PATIENCE)
+    page.click(f"button[aria-label={label}]")
+    page.wait("/^.sandbox.[0-9a-f]{8}$/.test(location.pathname)", "the run's page", PATIENCE)
+    page.wait(_button("I take it"), "the page", CALM_AND_PAGE_SECONDS)
+    return str(page.ask("location.pathname.split('/').pop()"))
+
+
+def test_an_incident_is_solved_in_the_browser(open_page: Open, trainee: Trainee) -> None:
+    """From the list to the score, with mouse and keyboard; the API says the same."""
+    page = open_page("/sandbox", token=True)
+    run_id = start_and_wait(page, trainee, QUICK)
+    incident = INCIDENTS[QUICK]
+    assert "workflow/breaker_trip" not in page.text()
+    press(page, "I take it")
+    for question in incident.questions:
+        choose(page, question.id, question.right.id)
+        page.wait(
+            f"document.querySelector('input[name=sb-{question.id}]:checked:disabled')", "right", PATIENCE
+        )
+    paged = trainee.get(f"/runs/{run_id}")["times"]["paged"]
+    clock = f"new Date({paged} * 1000).toTimeString().slice(0, 8)"
+    page.ask(f"document.getElementById('sb-since').value = {clock}")
+    press(page, "Answer")
+    page.wait("document.querySelectorAll('.sb-said').length >= 3", "the third answer", PATIENCE)
+    press(page, next(action.text for action in incident.actions if action.heals))
+    trainee.until(run_id, lambda run: run["phase"] in {"answers", "over"}, CLEARED_SECONDS)
+    if trainee.get(f"/runs/{run_id}")["phase"] == "answers":
+        press(page, "Finish")
+    page.wait("document.querySelector('.sb-score')", "the score", PATIENCE)
+    end = trainee.get(f"/runs/{run_id}")["end"]
+    assert page.text(".sb-score") == str(end["score"]["total"])
+    assert "workflow/breaker_trip" in page.text()
+    for step in incident.path:
+        assert step.why in page.text(".sb-path")
+
+
+def test_an_incident_is_failed_in_the_browser(open_page: Open, trainee: Trainee) -> None:
+    """Two wrong answers, every wrong action, all hints, giving up: no points, and the path all the same."""
+    page = open_page("/sandbox", token=True, size=PHONE)
+    start_and_wait(page, trainee, STOPPING)
+    incident = INCIDENTS[STOPPING]
+    wrong = [choice for choice in incident.questions[0].choices if not choice.right][:2]
+    for choice in wrong:
+        choose(page, "where", choice.id)
+        page.wait(f"document.body.innerText.includes({json.dumps(choice.says)})", choice.id, PATIENCE)
+    page.wait("document.querySelector('input[name=sb-where]:disabled')", "no third attempt", PATIENCE)
+    for action in incident.actions:
+        if not action.heals:
+            press(page, action.text)
+            page.wait(f"document.body.innerText.includes({json.dumps(action.says)})", action.id, PATIENCE)
+    for number, hint in enumerate(incident.hints):
+        press(page, "Next hint" if number else "First hint")
+        page.wait(f"document.body.innerText.includes({json.dumps(hint.text)})", hint.text, PATIENCE)
+    press(page, "Give up")
+    page.wait("document.querySelector('.sb-score')", "the end", PATIENCE)
+    assert page.text(".sb-score") == "0"
+    assert "given up" in page.text(".fd-head")
+    assert incident.lesson in page.text()
+
+
+def test_without_the_token_nothing_can_be_pressed(open_page: Open) -> None:
+    """The list can be read, and says where the link is."""
+    page = open_page("/sandbox")
+    assert "make status" in page.text()
+    assert page.ask("[...document.querySelectorAll('main button')].every(one => one.disabled)")
 
 
 @pytest.mark.skipif(not os.environ.get("FIREDRILL_LONG_TESTS"), reason="ten minutes: FIREDRILL_LONG_TESTS=1")
