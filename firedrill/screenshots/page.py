@@ -10,7 +10,7 @@ from firedrill.screenshots.chromium import BrowserError, Connection
 from firedrill.wait import poll_until
 
 WIDE, PHONE = (1440, 900), (390, 844)
-LOAD_SECONDS = 30.0
+LOAD_SECONDS = 90.0
 # What a browser says of its own accord and no page of ours can help.
 _NOT_ERRORS = ("favicon.ico",)
 
