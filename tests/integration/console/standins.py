@@ -14,6 +14,7 @@ Answer = tuple[int, Any]
 Route = tuple[str, str, Callable[["Backend", re.Match[str], Mapping[str, str], Any], Answer]]
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACED = {"trace_id": TRACE_ID}
 SCRIPT = "<script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>"
 
 
@@ -22,23 +23,24 @@ class Backend:
 
     def __init__(self) -> None:
         self.silences: list[dict[str, Any]] = []
-        self.lines: list[tuple[float, dict[str, str]]] = [
-            (
-                5.0,
-                {
-                    "level": "ERROR",
-                    "service": "fds",
-                    "message": SCRIPT,
-                    "order_id": SCRIPT,
-                    "trace_id": TRACE_ID,
-                },
-            ),
-            (6.0, {"level": "INFO", "service": "ecommerce", "message": "Order placed", "trace_id": TRACE_ID}),
-        ]
+        self.lines: list[tuple[float, dict[str, str]]] = []
         self.active: dict[str, Any] = {}
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
-        self.open()
+        self.reset()
+
+    def reset(self) -> None:
+        """As new: it answers, and holds what it held at first."""
+        self.silences.clear()
+        self.active.clear()
+        # Lines by the second in which they were written.
+        now = time.time() // 1
+        self.lines[:] = [
+            (now - 5, {"level": "ERROR", "service": "fds", "message": SCRIPT, "order_id": SCRIPT, **TRACED}),
+            (now - 6, {"level": "INFO", "service": "ecommerce", "message": "Order placed", **TRACED}),
+        ]
+        if self._server is None:
+            self.open()
 
     @property
     def url(self) -> str:
@@ -196,9 +198,9 @@ def _lines(backend: Backend, found: re.Match[str], asked: Mapping[str, str], bod
     streams = [
         {
             "stream": {"service": fields["service"], "level": fields["level"]},
-            "values": [[str(int((time.time() // 1 - ago) * 1e9)), json.dumps(fields), {}]],
+            "values": [[str(int(at * 1e9)), json.dumps(fields), {}]],
         }
-        for ago, fields in backend.lines
+        for at, fields in backend.lines
         if f'service="{fields["service"]}"' in asked["query"] or 'service=~".+"' in asked["query"]
     ]
     return 200, {"status": "success", "data": {"resultType": "streams", "result": streams}}
