@@ -5,6 +5,7 @@ import importlib
 import inspect
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +83,7 @@ def started(service: str) -> Recorder:
     return metrics
 
 
+@cache
 def all_declarations() -> list[Declared]:
     """Those of the slices and of what they share, the request metrics included."""
     found = [
