@@ -27,6 +27,7 @@ class PanelView:
         self.panel = panel
         self._chart: Chart | None = None
         self._drawn: float | None = None
+        self._content: object = None
         drawers: dict[str, Draw] = {
             "timeseries": self._graph,
             "piechart": self._pie,
@@ -152,7 +153,14 @@ class PanelView:
         with self._place:
             draw_gauge(panel, data)
 
+    def _same(self, content: object) -> bool:
+        """Whether this is shown already; then it stays as it is, scrolled and focused."""
+        before, self._content = self._content, content
+        return before == content
+
     def _table(self, panel: Panel, data: Data, _: Sequence[Period]) -> None:
+        if self._same([one.labels for one in data.rows]):
+            return
         self._place.clear()
         columns = [name for name in panel.columns if name not in panel.hidden]
         with self._place:
@@ -180,6 +188,8 @@ class PanelView:
                 frame.text(value, tag="span")
 
     def _logs(self, _: Panel, data: Data, __: Sequence[Period]) -> None:
+        if self._same(data.lines):
+            return
         self._place.clear()
         with self._place, ui.element("div").classes("fd-lines fd-fill").props("tabindex=0"):
             for line in data.lines[:MOST_LINES]:

@@ -45,9 +45,10 @@ def pages(chromium: Connection, console: ConsoleUnderTest) -> Iterator[Open]:
     try:
         yield open_page
         for page in opened:
-            assert page.errors() == []
+            errors = page.errors()
+            assert errors == [], errors
             foreign = [url for url in page.asked() if not url.startswith((console.address, "data:"))]
-            assert foreign == []
+            assert foreign == [], foreign
     finally:
         for page in opened:
             page.close()

