@@ -37,7 +37,7 @@ logs: setup ## Show logs: make logs NAME=fds
 doctor: setup ## Look for what would keep the stack from starting
 	@$(FIREDRILL) doctor
 
-verify: setup ## Prove that metrics, logs, traces and alerting hold data
+verify: setup ## Prove that metrics, logs, traces, alerting, panels and links hold data
 	@$(FIREDRILL) verify
 
 drill: setup ## Run a drill: make drill NAME=FDSSLAViolation; without NAME list them

@@ -125,7 +125,7 @@ def verify(
     deadline: Annotated[float, typer.Option(min=1.0, help="Seconds to wait for signals to arrive.")] = 60.0,
     as_json: AsJson = False,
 ) -> None:
-    """Prove on the running stack that metrics, logs, traces and alerting hold data."""
+    """Prove on the running stack that metrics, logs, traces, alerting, panels and links hold data."""
     _leave(_call("firedrill.verify", "main", deadline, as_json))
 
 
