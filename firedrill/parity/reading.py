@@ -18,6 +18,10 @@ WINDOW_SECONDS = 900.0
 LINES, TRACES = 2000, 200
 PLATFORM = "platform"
 _NOT_OF_A_TARGET = {"__name__", "job", "instance", "system"}
+# Asked by drills and by people, when they like.
+_SWITCH = " /faults"
+# What a span has because something failed.
+_OF_FAILURES = {"error", "error.type", "otel.status_code", "otel.status_description"}
 
 
 def read(stack: RunningStack, *, http: httpx.Client, window_seconds: float = WINDOW_SECONDS) -> Document:
@@ -85,6 +89,8 @@ def metrics(prometheus: Prometheus, platform: frozenset[str], *, start: float, e
         }
         query: Params = {"match[]": f'{{job="{job}"}}', "start": start, "end": end}
         for series in prometheus.get("/api/v1/series", query)["data"]:
+            if ":" in series["__name__"] or series["__name__"].startswith("ALERTS"):
+                continue  # not the target's but a rule's
             name = _family(series["__name__"], families) if own else series["__name__"]
             if own or name in platform:
                 family = families.setdefault(name, {"type": "unknown"})
@@ -111,11 +117,12 @@ def spans(traces: Iterable[Mapping[str, Any]], service: str) -> dict[str, Any]:
     """Kinds and attribute names of a service's spans, by span name."""
     found: dict[str, Any] = {}
     for span, name in _spans(traces):
-        if name == service:
+        if name == service and _SWITCH not in span["operationName"]:
             tags = {tag["key"]: str(tag["value"]) for tag in span.get("tags") or ()}
-            known = found.setdefault(span["operationName"], {"kinds": [], "attributes": []})
+            known = found.setdefault(span["operationName"], {"kinds": [], "attributes": [], "seen": 0})
+            known["seen"] += 1
             known["kinds"] = sorted({*known["kinds"], tags.pop("span.kind", "")})
-            known["attributes"] = sorted({*known["attributes"], *tags})
+            known["attributes"] = sorted({*known["attributes"], *(tags.keys() - _OF_FAILURES)})
     return found
 
 

@@ -17,7 +17,7 @@ DOCUMENT: dict[str, Any] = {
     "rules": {"fds/alerts.yml fds": {"FDSSLAViolation{}": {"expression": "x > 1", "for": "12.0"}}},
     "metrics": {"fds-service": {"fds_evaluations_total": {"type": "counter", "series": ["decision"]}}},
     "logs": {"fds": {"labels": ["level", "service"], "metadata": ["trace_id"], "systems": ["shopfds"]}},
-    "spans": {"fds": {"fds.evaluate": {"kinds": ["internal"], "attributes": ["score", "decision"]}}},
+    "spans": {"fds": {"fds.evaluate": {"kinds": ["internal"], "attributes": ["score"], "seen": 40}}},
     "resources": {"fds": ["service.name"]},
 }
 
@@ -67,6 +67,20 @@ def test_a_family_without_series_yet_is_no_difference() -> None:
     assert [one.place for one in compare(DOCUMENT, quiet).found] == [
         "metrics/fds-service/fds_evaluations_total"
     ]
+
+
+def test_of_a_seldom_span_nothing_is_said() -> None:
+    """One that often happened on one side and never on the other is a difference, as its attributes are."""
+    few, often = other(), other()
+    few["spans"]["fds"]["GET /seldom"] = {"kinds": ["server"], "attributes": [], "seen": 3}
+    often["spans"]["fds"]["GET /often"] = {"kinds": ["server"], "attributes": [], "seen": 30}
+    assert compare(DOCUMENT, few).found == ()
+    assert [one.place for one in compare(DOCUMENT, often).found] == ["spans/fds/GET /often"]
+    more = other()
+    more["spans"]["fds"]["fds.evaluate"] = {"kinds": ["internal"], "attributes": ["other"], "seen": 39}
+    assert [one.place for one in compare(DOCUMENT, more).found] == ["spans/fds/fds.evaluate/attributes"]
+    more["spans"]["fds"]["fds.evaluate"]["seen"] = 2
+    assert compare(DOCUMENT, more).found == ()
 
 
 def test_what_is_meant_is_told_apart_with_its_reason() -> None:

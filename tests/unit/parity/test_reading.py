@@ -23,6 +23,8 @@ SERIES = {
         {"__name__": "fds_seconds_bucket", "job": "fds-service", "instance": "fds", "system": "s", "le": "1"},
         {"__name__": "fds_seconds_count", "job": "fds-service", "instance": "fds", "system": "s"},
         {"__name__": "up", "job": "fds-service", "instance": "fds", "system": "s"},
+        {"__name__": "fds:rate5m", "job": "fds-service"},
+        {"__name__": "ALERTS", "job": "fds-service", "alertname": "TargetDown"},
     ],
     "loki": [
         {"__name__": "loki_lines", "job": "loki", "instance": "loki", "system": "platform", "tenant": "x"},
@@ -36,8 +38,10 @@ RULE = {
 SPANS = [
     {"operationName": "fds.evaluate", "processID": "p1", "tags": [
         {"key": "span.kind", "value": "internal"}, {"key": "score", "value": 1}]},
-    {"operationName": "fds.evaluate", "processID": "p1", "tags": [{"key": "decision", "value": "allow"}]},
+    {"operationName": "fds.evaluate", "processID": "p1", "tags": [{"key": "decision", "value": "allow"},
+        {"key": "error", "value": True}]},
     {"operationName": "POST /x", "processID": "p2", "tags": []},
+    {"operationName": "PUT /faults/{name}", "processID": "p1", "tags": []},
 ]  # fmt: skip
 
 
@@ -119,7 +123,7 @@ def test_the_document_of_a_stack(world: World) -> None:
         "ml": {"labels": ["service", "system"], "metadata": ["trace_id"], "systems": ["shopfds"]},
     }
     assert found["spans"] == {
-        "fds": {"fds.evaluate": {"kinds": ["", "internal"], "attributes": ["decision", "score"]}}
+        "fds": {"fds.evaluate": {"kinds": ["", "internal"], "attributes": ["decision", "score"], "seen": 2}}
     }
     assert found["resources"] == {"fds": ["service.version"]}
 
