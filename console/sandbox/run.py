@@ -13,7 +13,9 @@ from console.sandbox.chosen import Plan
 from console.sandbox.model import QUESTIONS, Incident
 
 ATTEMPTS: Final = 2
-SETTLE_SECONDS: Final = 240.0  # at demo pace; the longest that an alert of before takes to go
+# At demo pace: for so long all alerts of before may take to go, and then those that page.
+PATIENCE_SECONDS: Final = 90.0
+SETTLE_SECONDS: Final = 300.0
 TTL_MARGIN_SECONDS: Final = 30.0
 
 Phase = Literal["settling", "quiet", "open", "clearing", "answers", "over"]

@@ -1,8 +1,9 @@
 """What a look at the stack makes of a run: calm, page, healed by hand, cleared, too late."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from console.sandbox.run import SETTLE_SECONDS, Run, Seen, ended, healed, noted
+from console.sandbox.run import PATIENCE_SECONDS, SETTLE_SECONDS, Alert, Run, Seen, ended, healed, noted
 
 
 def observe(run: Run, seen: Seen) -> Run:
@@ -36,29 +37,32 @@ def failed(run: Run, now: float, why: str) -> Run:
 
 
 def _settle(run: Run, seen: Seen) -> Run:
-    own = {*run.incident.page, *run.incident.alerts}
-    firing = sorted(
-        {
-            one.name
-            for one in seen.alerts or ()
-            # A strange alert that is pending may be a busy moment; one of ours would be taken for the page.
-            if one.labels.get("severity") != "none" and (one.state == "firing" or one.name in own)
-        }
-    )
-    if not firing and seen.alerts is not None:
-        return noted(replace(run, calm_at=seen.now), seen.now, "The stack is calm. You are on call.")
-    if seen.now - run.started_at > SETTLE_SECONDS * run.slowness:
-        trouble = ", ".join(firing) or "Prometheus does not answer"
+    """Calm is no alert; after a while, none that could be taken for the page, and the others are named."""
+    waited = (seen.now - run.started_at) / run.slowness
+    alerts = [one for one in seen.alerts or () if one.labels.get("severity") != "none"]
+    firing = sorted({one.name for one in alerts if one.state == "firing"})
+    own = sorted(_own(run, alerts))
+    if seen.alerts is not None and not own and (not firing or waited > PATIENCE_SECONDS):
+        still = f" Still firing from before, and not your business: {', '.join(firing)}." if firing else ""
+        calm = "The stack is calm." if not firing else ""
+        text = f"{calm} You are on call.{still}".strip()
+        return noted(replace(run, calm_at=seen.now), seen.now, text)
+    if waited > SETTLE_SECONDS:
+        trouble = ", ".join(own) or "Prometheus does not answer"
         return failed(run, seen.now, f"the stack did not become calm: {trouble}; mend that, then start anew")
     return run
 
 
 def _stay_calm(run: Run, seen: Seen) -> Run:
     """An own alert that comes before the fault would be taken for the page: wait for calm once more."""
-    own = {*run.incident.page, *run.incident.alerts}
-    if not any(one.name in own for one in seen.alerts or ()):
+    if not _own(run, seen.alerts or ()):
         return run
     return noted(replace(run, calm_at=None), seen.now, "An alert came too early; the stack must calm down.")
+
+
+def _own(run: Run, alerts: Iterable[Alert]) -> set[str]:
+    """Those, pending or firing, whose notice would be the page."""
+    return {one.name for one in alerts} & set(run.incident.page)
 
 
 def _await_page(run: Run, seen: Seen) -> Run:

@@ -236,7 +236,7 @@ def test_without_the_token_nothing_can_be_pressed(open_page: Open) -> None:
     """The list can be read, and says where the link is."""
     page = open_page("/sandbox")
     assert "make status" in page.text()
-    assert page.ask("[...document.querySelectorAll('main button')].every(one => one.disabled)")
+    assert page.ask("[...document.querySelectorAll('.fd-main button')].every(one => one.disabled)")
 
 
 @pytest.mark.skipif(not os.environ.get("FIREDRILL_LONG_TESTS"), reason="ten minutes: FIREDRILL_LONG_TESTS=1")

@@ -50,7 +50,7 @@ def test_a_strange_pending_alert_is_calm_enough_and_an_own_one_is_not(incident: 
     """What may be taken for the page must be gone altogether."""
     run = begun(incident)
     assert watching.observe(run, Seen(101.0, [replace(STRANGER, state="pending")])).phase == "quiet"
-    own = Alert("SlowThingBurn", "pending", {"severity": "warning"})
+    own = Alert("SlowThing", "pending", {"severity": "warning"})
     assert watching.observe(run, Seen(101.0, [own])).phase == "settling"
 
 
@@ -58,15 +58,26 @@ def test_what_cannot_be_seen_is_not_calm(incident: Incident) -> None:
     """A Prometheus that does not answer ends the run after a while, and says so."""
     run = watching.observe(begun(incident), Seen(101.0, None))
     assert run.phase == "settling"
-    over = watching.observe(run, Seen(100.0 + 241.0, None))
+    over = watching.observe(run, Seen(100.0 + 301.0, None))
     assert (over.outcome, "Prometheus does not answer" in over.why) == ("void", True)
 
 
-def test_it_is_not_calm_for_too_long(incident: Incident) -> None:
+def test_a_stranger_that_stays_is_named_and_waited_for_no_longer(incident: Incident) -> None:
+    """A minute and a half at demo pace, ten times that at production pace."""
+    run = watching.observe(begun(incident), Seen(189.0, [STRANGER]))
+    assert run.phase == "settling"
+    run = watching.observe(run, Seen(191.0, [STRANGER]))
+    assert run.phase == "quiet"
+    assert "TargetDown" in run.events[-1].text
+    assert watching.observe(begun(incident, slowness=10.0), Seen(191.0, [STRANGER])).phase == "settling"
+
+
+def test_an_own_alert_that_stays_ends_it(incident: Incident) -> None:
     """Then nothing is scored, and the alert is named."""
-    over = watching.observe(begun(incident), Seen(341.0, [STRANGER]))
-    assert over.outcome == "void"
-    assert "TargetDown" in over.why
+    own = Alert("SlowThing", "firing", {"severity": "warning"})
+    assert watching.observe(begun(incident), Seen(399.0, [own])).phase == "settling"
+    over = watching.observe(begun(incident), Seen(401.0, [own]))
+    assert (over.outcome, "SlowThing" in over.why) == ("void", True)
 
 
 def test_an_own_alert_before_the_fault_is_waited_out(incident: Incident) -> None:
