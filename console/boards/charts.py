@@ -11,6 +11,7 @@ from console.boards.series import Named, Period, reduced
 Options = dict[str, Any]
 # A limit that is further away would flatten the lines; then it is left out and said in words.
 LIMIT_IN_SIGHT = 8.0
+PALE = 0.11
 LIMIT, MARKS, TRACES = "limit", "marks", "traces, click to open"
 
 
@@ -161,17 +162,17 @@ def _traces(data: Data) -> Options:
 
 
 def _marks(marks: Sequence[Period], data: Data) -> Options:
-    """Periods as pale areas; one that is a single point is a step wide."""
-    areas: list[list[Mapping[str, Any]]] = [
-        [
-            {
-                "xAxis": round(one.start * 1000),
-                "itemStyle": {"color": faint(named(one.colour), 0.13)},
-            },
-            {"xAxis": round(max(one.end, one.start + data.shown.step) * 1000)},
+    """Periods as pale areas, those of one colour that overlap as one; a single point is a step wide."""
+    areas: list[list[Mapping[str, Any]]] = []
+    for colour in dict.fromkeys(one.colour for one in marks):
+        own = [
+            (one.start, max(one.end, one.start + data.shown.step)) for one in marks if one.colour == colour
         ]
-        for one in marks
-    ]
+        pale = {"color": faint(named(colour), PALE)}
+        areas += [
+            [{"xAxis": round(start * 1000), "itemStyle": pale}, {"xAxis": round(end * 1000)}]
+            for start, end in spans
+        ]
     return {
         "name": MARKS,
         "type": "line",
@@ -179,6 +180,17 @@ def _marks(marks: Sequence[Period], data: Data) -> Options:
         "silent": True,
         "markArea": {"silent": True, "label": {"show": False}, "data": areas},
     }
+
+
+def _joined(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The spans, overlapping ones as one."""
+    joined: list[tuple[float, float]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _legend(names: Sequence[str]) -> Options:

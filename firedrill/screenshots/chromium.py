@@ -93,7 +93,10 @@ def running(*, extra: tuple[str, ...] = ()) -> Iterator[Connection]:
         )  # fmt: skip
         try:
             address = _address(Path(folder), process)
-            with connect(address, max_size=LARGEST_MESSAGE, open_timeout=START_SECONDS, proxy=None) as socket:
+            # Pings would be answered while somebody reads, and a test may think for long.
+            with connect(
+                address, max_size=LARGEST_MESSAGE, open_timeout=START_SECONDS, ping_interval=None, proxy=None
+            ) as socket:
                 yield Connection(socket)
         finally:
             process.terminate()

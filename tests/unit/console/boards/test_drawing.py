@@ -45,6 +45,19 @@ def test_graph_draws_lines_limit_marks_and_traces() -> None:
     assert json.loads(json.dumps(options, allow_nan=False)) == options
 
 
+def test_marks_that_overlap_do_not_add_up() -> None:
+    """Three alerts at once are no darker than one; another colour stays apart."""
+    spans = [("red", 100.0, 120.0), ("red", 110.0, 125.0), ("orange", 100.0, 130.0), ("red", 128.0, 130.0)]
+    marks = [Period("Alerts", "A", "", colour, start, end, False) for colour, start, end in spans]
+    options = graph(panel("Latency P50, P95, P99"), data(0.1, 0.1, 0.1, 0.1), marks)
+    areas = next(one for one in options["series"] if one["name"] == MARKS)["markArea"]["data"]
+    assert [(begin["xAxis"], end["xAxis"]) for begin, end in areas] == [
+        (100_000, 125_000),
+        (128_000, 138_000),
+        (100_000, 130_000),
+    ]
+
+
 def test_a_limit_far_away_does_not_flatten_the_lines() -> None:
     """A hundredth of the limit: the line is left out, and the panel says it in words."""
     options = graph(panel("Latency P50, P95, P99"), data(*[0.001] * 4), [])
