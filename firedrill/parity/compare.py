@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 
 from firedrill.errors import UsageError
 from firedrill.parity.document import PARTS, Document
 
+T = TypeVar("T")
 DECLARED = Path(__file__).with_name("declared.yml")
 # Of something that had no occasion yet on one side nothing can be said: a family without series,
 UNSEEN_IS_NO_DIFFERENCE = ("series",)
@@ -67,9 +69,10 @@ def compare(
 
 def _differences(place: str, first: object, second: object, names: tuple[str, str]) -> Iterator[Difference]:
     if isinstance(first, Mapping) and isinstance(second, Mapping):
-        if _seldom(first) or _seldom(second):
+        if SEEN in first and SEEN in second:
+            yield from _spans(place, first, second, names)
             return
-        for key in sorted((first.keys() | second.keys()) - {SEEN}):
+        for key in sorted(first.keys() | second.keys()):
             where = f"{place}/{key}"
             if key in first and key in second:
                 yield from _differences(where, first[key], second[key], names)
@@ -84,9 +87,26 @@ def _differences(place: str, first: object, second: object, names: tuple[str, st
         yield Difference(place, f"{names[0]}: {first}; {names[1]}: {second}")
 
 
+def _spans(
+    place: str, first: Mapping[str, Any], second: Mapping[str, Any], names: tuple[str, str]
+) -> Iterator[Difference]:
+    """An attribute differs that most spans have on one side, and of many none on the other."""
+    if _seldom(first) or _seldom(second):
+        return
+    sides = (
+        (names[0], first["usual"], second["attributes"]),
+        (names[1], second["usual"], first["attributes"]),
+    )
+    told = [
+        f"only in {name}: {', '.join(own)}" for name, some, all_ in sides if (own := _without(some, all_))
+    ]
+    if told:
+        yield Difference(f"{place}/attributes", "; ".join(told))
+
+
 def _seldom(value: object) -> bool:
     return isinstance(value, Mapping) and int(value.get(SEEN, OFTEN)) < OFTEN
 
 
-def _without(some: Sequence[object], others: Sequence[object]) -> list[object]:
+def _without(some: Sequence[T], others: Sequence[object]) -> list[T]:
     return [one for one in some if one not in others]

@@ -5,7 +5,7 @@ targets     job/instance: labels and health
 rules       group: name{labels}: expression, duration, file
 metrics     job: family: type, and the label names of its series, where there are any
 logs        service: label names, structured metadata names, systems
-spans       service: span name: kind, attribute names, how many were seen
+spans       service: span name (kind): attribute names, those that most have, how many were seen
 resources   service: names of the resource's attributes
 """
 

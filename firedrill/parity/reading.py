@@ -1,6 +1,7 @@
 """Reads the document from the backends of a running stack, whichever runtime runs it."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,16 +115,23 @@ def logs(loki: Loki, services: Iterable[str], *, start: float, end: float) -> di
 
 
 def spans(traces: Iterable[Mapping[str, Any]], service: str) -> dict[str, Any]:
-    """Kinds and attribute names of a service's spans, by span name."""
-    found: dict[str, Any] = {}
+    """Attribute names of a service's spans, by span name and kind."""
+    found: dict[str, Counter[str]] = {}
+    seen: Counter[str] = Counter()
     for span, name in _spans(traces):
         if name == service and _SWITCH not in span["operationName"]:
             tags = {tag["key"]: str(tag["value"]) for tag in span.get("tags") or ()}
-            known = found.setdefault(span["operationName"], {"kinds": [], "attributes": [], "seen": 0})
-            known["seen"] += 1
-            known["kinds"] = sorted({*known["kinds"], tags.pop("span.kind", "")})
-            known["attributes"] = sorted({*known["attributes"], *(tags.keys() - _OF_FAILURES)})
-    return found
+            key = f"{span['operationName']} ({tags.pop('span.kind', 'no kind')})"
+            seen[key] += 1
+            found.setdefault(key, Counter()).update(tags.keys() - _OF_FAILURES)
+    return {
+        key: {
+            "attributes": sorted(attributes),
+            "usual": sorted(name for name, count in attributes.items() if 2 * count > seen[key]),
+            "seen": seen[key],
+        }
+        for key, attributes in found.items()
+    }
 
 
 def resources(traces: Iterable[Mapping[str, Any]], service: str) -> list[str]:

@@ -17,7 +17,7 @@ DOCUMENT: dict[str, Any] = {
     "rules": {"fds/alerts.yml fds": {"FDSSLAViolation{}": {"expression": "x > 1", "for": "12.0"}}},
     "metrics": {"fds-service": {"fds_evaluations_total": {"type": "counter", "series": ["decision"]}}},
     "logs": {"fds": {"labels": ["level", "service"], "metadata": ["trace_id"], "systems": ["shopfds"]}},
-    "spans": {"fds": {"fds.evaluate": {"kinds": ["internal"], "attributes": ["score"], "seen": 40}}},
+    "spans": {"fds": {"fds.evaluate (internal)": {"attributes": ["score"], "usual": ["score"], "seen": 40}}},
     "resources": {"fds": ["service.name"]},
 }
 
@@ -43,7 +43,7 @@ def test_each_difference_made_on_purpose_is_named() -> None:
     changed["metrics"]["fds-service"]["fds_evaluations_total"]["series"] = ["decision", "engine"]
     changed["logs"]["fds"]["metadata"] = []
     changed["logs"]["fds"]["labels"] = ["filename", "level", "service"]
-    del changed["spans"]["fds"]["fds.evaluate"]
+    del changed["spans"]["fds"]["fds.evaluate (internal)"]
     changed["resources"]["fds"] = ["host.name"]
     found = compare(DOCUMENT, changed, names=("docker", "local")).found
     assert found == (
@@ -53,7 +53,7 @@ def test_each_difference_made_on_purpose_is_named() -> None:
         Difference("metrics/fds-service/fds_evaluations_total/series", "only in local: engine"),
         Difference("logs/fds/labels", "only in local: filename"),
         Difference("logs/fds/metadata", "only in docker: trace_id"),
-        Difference("spans/fds/fds.evaluate", "only in docker"),
+        Difference("spans/fds/fds.evaluate (internal)", "only in docker"),
         Difference("resources/fds", "only in docker: service.name; only in local: host.name"),
     )
 
@@ -72,14 +72,20 @@ def test_a_family_without_series_yet_is_no_difference() -> None:
 def test_of_a_seldom_span_nothing_is_said() -> None:
     """One that often happened on one side and never on the other is a difference, as its attributes are."""
     few, often = other(), other()
-    few["spans"]["fds"]["GET /seldom"] = {"kinds": ["server"], "attributes": [], "seen": 3}
-    often["spans"]["fds"]["GET /often"] = {"kinds": ["server"], "attributes": [], "seen": 30}
+    few["spans"]["fds"]["GET /seldom"] = {"attributes": [], "usual": [], "seen": 3}
+    often["spans"]["fds"]["GET /often"] = {"attributes": [], "usual": [], "seen": 30}
     assert compare(DOCUMENT, few).found == ()
     assert [one.place for one in compare(DOCUMENT, often).found] == ["spans/fds/GET /often"]
     more = other()
-    more["spans"]["fds"]["fds.evaluate"] = {"kinds": ["internal"], "attributes": ["other"], "seen": 39}
-    assert [one.place for one in compare(DOCUMENT, more).found] == ["spans/fds/fds.evaluate/attributes"]
-    more["spans"]["fds"]["fds.evaluate"]["seen"] = 2
+    more["spans"]["fds"]["fds.evaluate (internal)"] = {
+        "attributes": ["new", "rare"],
+        "usual": ["new"],
+        "seen": 39,
+    }
+    assert compare(DOCUMENT, more).found == (
+        Difference("spans/fds/fds.evaluate (internal)/attributes", "only in A: score; only in B: new"),
+    )
+    more["spans"]["fds"]["fds.evaluate (internal)"]["seen"] = 2
     assert compare(DOCUMENT, more).found == ()
 
 

@@ -123,7 +123,10 @@ def test_the_document_of_a_stack(world: World) -> None:
         "ml": {"labels": ["service", "system"], "metadata": ["trace_id"], "systems": ["shopfds"]},
     }
     assert found["spans"] == {
-        "fds": {"fds.evaluate": {"kinds": ["", "internal"], "attributes": ["decision", "score"], "seen": 2}}
+        "fds": {
+            "fds.evaluate (internal)": {"attributes": ["score"], "usual": ["score"], "seen": 1},
+            "fds.evaluate (no kind)": {"attributes": ["decision"], "usual": ["decision"], "seen": 1},
+        }
     }
     assert found["resources"] == {"fds": ["service.version"]}
 
