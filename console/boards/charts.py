@@ -165,9 +165,8 @@ def _marks(marks: Sequence[Period], data: Data) -> Options:
     """Periods as pale areas, those of one colour that overlap as one; a single point is a step wide."""
     areas: list[list[Mapping[str, Any]]] = []
     for colour in dict.fromkeys(one.colour for one in marks):
-        own = [
-            (one.start, max(one.end, one.start + data.shown.step)) for one in marks if one.colour == colour
-        ]
+        own = [one for one in marks if one.colour == colour]
+        spans = _joined([(one.start, max(one.end, one.start + data.shown.step)) for one in own])
         pale = {"color": faint(named(colour), PALE)}
         areas += [
             [{"xAxis": round(start * 1000), "itemStyle": pale}, {"xAxis": round(end * 1000)}]

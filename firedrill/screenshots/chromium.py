@@ -93,7 +93,7 @@ def running(*, extra: tuple[str, ...] = ()) -> Iterator[Connection]:
         )  # fmt: skip
         try:
             address = _address(Path(folder), process)
-            # Pings would be answered while somebody reads, and a test may think for long.
+            # No pings: their answers are read only while a command waits, and a test may think for long.
             with connect(
                 address, max_size=LARGEST_MESSAGE, open_timeout=START_SECONDS, ping_interval=None, proxy=None
             ) as socket:
