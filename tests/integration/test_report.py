@@ -37,7 +37,7 @@ def test_every_budget_is_kept(report: Any) -> None:
 @pytest.mark.parametrize("measure", ["series", "log_lines_per_request", "spans_per_request"])
 @pytest.mark.parametrize("service", ["judgment", "workflow", "fds", "ecommerce"])
 def test_every_core_service_has_its_figures(report: Any, service: str, measure: str) -> None:
-    """With a value and a budget: background traffic alone is enough; ml is left out by fds when it is slow."""
+    """With a value and a budget. Not ml: fds does without it while it is slow."""
     found = figures(report[1], measure)[service]
     assert found["value"] is not None, found["note"]
     assert found["value"] > 0
