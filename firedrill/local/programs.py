@@ -43,8 +43,9 @@ def environment_of(process: Process, layout: Layout, launch: Launch) -> dict[str
         "TMPDIR": str(temporary),
         "PYTHONPATH": launch.code,
         "PYTHONUNBUFFERED": "1",
-        # For the console, which shows what is still building or starting.
+        # For the console, which shows what is still building or starting, and runs drills with promtool.
         "FIREDRILL_STATE": str(layout.root),
+        "FIREDRILL_CACHE": launch.cache,
         **base,
         **process.environment,
         MARK: launch.instance,

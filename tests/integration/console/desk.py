@@ -46,8 +46,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def console(environ: Mapping[str, str], folder: Path) -> Iterator[str]:
-    """A console with this environment beside the defaults; gives its address when it is ready."""
+def console(environ: Mapping[str, str], folder: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """A console with this environment beside the defaults: its address, when it is ready, and its process."""
     port = free_port()
     command = [
         sys.executable, "-m", "uvicorn", "console.app:from_environment", "--factory", "--host", "127.0.0.1",
@@ -62,7 +62,7 @@ def console(environ: Mapping[str, str], folder: Path) -> Iterator[str]:
             url = f"http://127.0.0.1:{port}"
             with httpx.Client(trust_env=False) as http:
                 poll_until(lambda: _is_ready(http, url, process), "the console", START_SECONDS, interval=0.1)
-            yield url
+            yield url, process
         finally:
             process.terminate()
             process.wait(30)
@@ -75,7 +75,7 @@ def desk() -> Iterator[Desk]:
         folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="firedrill-desk-")))
         made = cleaning.enter_context(backends(*NAMES))
         environ = {f"{name.upper()}_URL": one.url for name, one in made.items()}
-        url = cleaning.enter_context(console({**environ, "FAULTS_TOKEN": TOKEN, "PACE": "demo"}, folder))
+        url, _ = cleaning.enter_context(console({**environ, "FAULTS_TOKEN": TOKEN, "PACE": "demo"}, folder))
         yield Desk(ConsoleUnderTest(url, TOKEN), made)
 
 

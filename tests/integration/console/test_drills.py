@@ -1,12 +1,17 @@
 """Drills from the page in a real browser: one runs to its end, one is stopped, one stops a process."""
 
+import signal
+from pathlib import Path
+
 import pytest
 
+from console.settings import FAULTY
+from firedrill.screenshots.chromium import Connection
 from firedrill.screenshots.page import Page
 from firedrill.wait import poll_until
 from tests.integration.conftest import LiveStack
-from tests.integration.console.browser import Open
-from tests.integration.console.desk import see
+from tests.integration.console.browser import ConsoleUnderTest, Open, pages
+from tests.integration.console.desk import console, see
 
 # Calm, traffic, the deadlines of the drill and the waits of a busy machine.
 RUN_SECONDS = 420.0
@@ -88,6 +93,24 @@ def test_a_drill_that_stops_a_process_works_where_processes_can_be_stopped(
     reached(page, "fault")
     assert ended(page) == "passed", page.text("main")
     assert stack.view().state()["redis-exporter"].phase == "ready"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_a_console_that_ends_leaves_nothing_broken(
+    chromium: Connection, stack: LiveStack, tmp_path: Path, name: str
+) -> None:
+    """Asked to end, it waits for the heal; killed, the drill heals by itself."""
+    view = stack.view()
+    names = (*FAULTY, "prometheus", "loki", "jaeger", "alertmanager", "inbox")
+    environ = {f"{one.upper()}_URL": view.url(one) for one in names}
+    own = {"FAULTS_TOKEN": view.settings["FAULTS_TOKEN"], "FIREDRILL_STATE": str(view.state_folder)}
+    with console({**environ, **own, "PACE": "demo"}, tmp_path) as (url, process):
+        with pages(chromium, ConsoleUnderTest(url, own["FAULTS_TOKEN"])) as open_own:
+            reached(begun(open_own, "judgment/JudgmentHighErrorRate"), "fault")
+            assert faults(stack) == 1
+        process.send_signal(getattr(signal, name))
+        process.wait(30)
+        poll_until(lambda: faults(stack) == 0, "the fault to be gone", 30)
 
 
 @pytest.mark.parametrize("drill", ["platform/TargetDown", "platform/Watchdog"])
