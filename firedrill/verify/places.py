@@ -83,7 +83,7 @@ class _Search:
             ways = ", ".join(sorted(absent.values())[:8])
             return Missing(
                 f"the markers of {len(absent)} of {len(wanted)} requests are not there (yet): {ways}",
-                todo="without them the search proves nothing; see the logs of the log shipper and the collector",
+                todo="without them the search proves nothing; see the logs of log shipper and collector",
                 final=self._place == "answer",  # nothing comes later
             )
         proof = f"{len(wanted)} markers found, " if wanted else ""
