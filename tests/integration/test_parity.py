@@ -1,4 +1,4 @@
-"""What the running stack offers is written as one document; a document of the other runtime must be the same."""
+"""What the running stack offers, as one document; a document of the other runtime must be the same."""
 
 import copy
 import os
