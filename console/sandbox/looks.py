@@ -43,6 +43,8 @@ _STYLE: Final = """
 .sb-choices input[disabled] + * { opacity: 0.55; }
 .sb-said { margin: 4px 0 0; padding: 4px 0 4px 10px; border-left: 3px solid var(--fd-line); }
 .sb-said.fd-good { border-color: var(--fd-good); } .sb-said.fd-bad { border-color: var(--fd-bad); }
+.sb-choices input[disabled] + .sb-right { opacity: 1; font-weight: 600; }
+.sb-question .sb-said + .fd-button { margin-top: 8px; }
 .sb-said span { color: var(--fd-text); }
 .sb-actions { display: flex; flex-direction: column; gap: 8px; }
 .sb-actions .fd-button { text-align: left; padding: 6px 12px; }

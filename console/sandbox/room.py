@@ -183,7 +183,8 @@ class Room:
                             box.props["disabled"] = True
                         if choice in given and given[choice].right:
                             box.props["checked"] = True
-                        frame.text(texts[choice], tag="span")
+                        right = choice in given and given[choice].right
+                        frame.text(texts[choice], tag="span", classes="sb-right" if right else "")
             self._said(run, name)
             if is_open:
                 answer = lobby.button(self._answer_words(run, name), None)
@@ -209,7 +210,7 @@ class Room:
 
     def _answer_words(self, run: Run, name: str) -> str:
         second = len(run.attempts.get(name, ())) > 0
-        return f"Answer ({POINTS[name] // 2 if second else POINTS[name]} points)"
+        return f"Answer ({round(POINTS[name] / 2) if second else POINTS[name]} points)"
 
     def _said(self, run: Run, name: str) -> None:
         given = run.attempts.get(name, ())

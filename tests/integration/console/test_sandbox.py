@@ -151,21 +151,28 @@ def test_a_killed_console_leaves_nothing_broken(stack: LiveStack, trainee: Train
 def press(page: Page, words: str) -> None:
     """Click the button that says so."""
     page.wait(_button(words), f"a button {words!r}", PATIENCE)
-    page.ask(f"{_button(words)}.dataset.pressed = 'now'")
-    page.click("[data-pressed=now]")
-
-
-def _button(words: str) -> str:
-    text = json.dumps(words)
-    return f"[...document.querySelectorAll('button')].find(one => one.innerText.startsWith({text}))"
+    _click(page, _button(words))
 
 
 def choose(page: Page, question: str, answer: str) -> None:
     """Answer a question with choices."""
-    page.click(f"input[name=sb-{question}][value={answer}]")
-    page.ask(f"document.querySelector('input[name=sb-{question}]').closest('.sb-question')"
-             ".querySelector('button').dataset.pressed = 'now'")  # fmt: skip
-    page.click("[data-pressed=now]")
+    box = f"document.querySelector('input[name=sb-{question}][value={answer}]')"
+    _click(page, box)
+    page.wait(f"{box}.checked", f"{answer} to be chosen", PATIENCE)
+    _click(page, f"{box}.closest('.sb-question').querySelector('button')")
+
+
+def _click(page: Page, element: str) -> None:
+    """As a mouse would, whichever element a JavaScript expression gives."""
+    page.ask("document.querySelectorAll('[data-now]').forEach(one => delete one.dataset.now)")
+    page.ask(f"{element}.dataset.now = 'yes'")
+    page.click("[data-now]")
+
+
+def _button(words: str) -> str:
+    text = json.dumps(words)
+    found = f"[...document.querySelectorAll('.fd-main button')].find(one => one.innerText.startsWith({text}))"
+    return f"({found})"
 
 
 def start_and_wait(page: Page, trainee: Trainee, name: str) -> str:
@@ -173,6 +180,7 @@ def start_and_wait(page: Page, trainee: Trainee, name: str) -> str:
     poll_until(lambda: trainee.get()["active"] is None, "nothing else goes on", 60)
     label = json.dumps(f"Start: {INCIDENTS[name].title}")
     page.wait(f"document.querySelector('button[aria-label={label}]:not([disabled])')", label, PATIENCE)
+    page.wait("window.socket?.connected", "the page to be connected", PATIENCE)
     page.click(f"button[aria-label={label}]")
     page.wait("/^.sandbox.[0-9a-f]{8}$/.test(location.pathname)", "the run's page", PATIENCE)
     page.wait(_button("I take it"), "the page", CALM_AND_PAGE_SECONDS)
