@@ -1,8 +1,7 @@
 """When alerts were pending and firing, out of the series ALERTS over a range."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from firedrill.clients import Series
 
@@ -10,6 +9,7 @@ from .rows import FIRING, PENDING, WATCHDOG
 
 QUERY = f'ALERTS{{alertname!="{WATCHDOG}"}}'
 _NARROWEST = 0.3  # percent: what fired for seconds stays visible in a day
+_COMMON = frozenset({"service", "system", "component", "stack", "job"})
 _OWN = frozenset({"__name__", "alertname", "alertstate", "severity"})
 
 
@@ -39,9 +39,13 @@ class Line:
     fired: int
     seconds: float
 
-    def as_props(self) -> dict[str, Any]:
-        """For the page's script."""
-        return asdict(self)
+    @property
+    def place(self) -> str:
+        """The service, and what else tells it from alerts of its name."""
+        service = [value for name, value in self.labels if name == "service"]
+        return ", ".join(
+            [*service, *(f"{name} {value}" for name, value in self.labels if name not in _COMMON)]
+        )
 
 
 def history(series: Sequence[Series], *, start: float, end: float, step: float) -> list[Line]:

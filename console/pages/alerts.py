@@ -232,6 +232,10 @@ def _history_head(range_: str) -> None:
             link = frame.anchor(words, f"/alerts?range={value}", classes="fd-choice")
             if value == range_:
                 link.props("aria-current=true")
+        with ui.element("span").classes("fd-quiet al-legend"):
+            for state in (PENDING, FIRING):
+                ui.element("span").classes(f"al-sample al-{state}")
+                frame.text(state, tag="span")
 
 
 def _history(lines: Sequence[Line], start: float, end: float) -> None:
@@ -252,11 +256,11 @@ def _history_line(line: Line) -> None:
     with ui.element("div").classes("al-line"):
         with ui.element("div").classes("al-line-name"):
             frame.text(line.name, tag="span", classes="al-name")
-            labels = " ".join(
-                value for name, value in line.labels if name in {"system", "service", "instance"}
-            )
-            words = f"{labels} · fired {line.fired} times, {_length(line.seconds)}" if line.fired else labels
-            frame.text(words.replace("fired 1 times", "fired once"), tag="span", classes="fd-quiet")
+            words = line.place
+            if line.fired:
+                times = "once" if line.fired == 1 else f"{line.fired} times"
+                words += f" · fired {times}, {_length(line.seconds)}"
+            frame.text(words, tag="span", classes="fd-quiet").props["title"] = words
         with ui.element("div").classes("al-track"):
             for one in line.stretches:
                 bar = ui.element("span").classes(f"al-stretch al-{one.state}")

@@ -34,6 +34,7 @@ def test_pending_and_firing_of_one_alert_are_one_line() -> None:
     )  # fmt: skip
     assert [[one.state for one in line.stretches] for line in found] == [["firing"], ["pending", "firing"]]
     assert found[0].labels == (("slo", "fds"),)
+    assert found[0].place == "slo fds"
 
 
 def test_a_short_one_stays_visible() -> None:
