@@ -10,6 +10,7 @@ if [ "$1" = postgres ]; then
     [ -n "${POSTGRES_PASSWORD:-}" ] || { echo "POSTGRES_PASSWORD is empty" >&2; exit 1; }
     initdb --username="${POSTGRES_USER:-postgres}" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") -D "$PGDATA"
     echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
+    echo "listen_addresses = '*'" >> "$PGDATA/postgresql.conf"
     export PGUSER="${POSTGRES_USER:-postgres}" PGPASSWORD="$POSTGRES_PASSWORD" PGDATABASE=postgres
     pg_ctl -D "$PGDATA" -o "-c listen_addresses=''" -w start
     if [ "${POSTGRES_DB:-$PGUSER}" != postgres ]; then
