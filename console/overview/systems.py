@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.sandbox.secret import is_hidden
 from console.sources import PrometheusSource
 from firedrill.clients.prometheus import Answer
 from firedrill.errors import TopologyError
@@ -122,6 +123,7 @@ async def faults_in(prometheus: PrometheusSource) -> list[FaultIn]:
     found = [
         FaultIn(one.labels.get("instance", ""), one.labels.get("fault", ""), one.labels.get("system", ""))
         for one in answer.series
+        if not is_hidden(one.labels.get("instance", ""), one.labels.get("fault", ""))
     ]
     return sorted(found, key=lambda one: (one.service, one.name))
 

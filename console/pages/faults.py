@@ -1,6 +1,7 @@
 """Faults: what can be broken in each service, set and cleared by hand, and what is in now."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from fastapi import Request
 from nicegui import ui
@@ -17,6 +18,7 @@ from console.faults.forms import (
     rows,
 )
 from console.frame import Console, Viewer
+from console.sandbox.secret import is_hidden
 from console.sources import ServiceFault, SourceError, SourceRefused
 
 FRESH_SECONDS = 2.0
@@ -51,7 +53,9 @@ class _Page:
 
     async def update(self) -> None:
         """Ask every service."""
-        found, errors = await self._source.all()
+        told, errors = await self._source.all()
+        # A sandbox run's own fault is for the trainee to find.
+        found = [replace(one, active=None) if is_hidden(one.service, one.name) else one for one in told]
         self._draw_troubles(errors)
         self._make(found)
         made = rows(found, now=frame.now())

@@ -25,3 +25,8 @@ CURRENT = Secret()
 def hidden() -> frozenset[str]:
     """The faults of the incident that runs in this console, as service/fault."""
     return CURRENT.hidden
+
+
+def is_hidden(service: str, fault: str) -> bool:
+    """Whether pages must not show that this fault is set."""
+    return f"{service}/{fault}" in CURRENT.hidden
