@@ -112,7 +112,8 @@ class DrillPage:
         if progress is not None:
             words, colour = WORDS[progress.state]
             with self._state:
-                frame.text(words, tag="span", classes=f"fd-badge {colour}")
+                badge = frame.text(words, tag="span", classes=f"fd-badge {colour}")
+                badge.props["data-run"] = progress.state
         self._draw_actions(progress, other)
         steps = progress.steps if progress else _steps_of(self._last)
         self._title.set_text(
