@@ -17,9 +17,14 @@ def main() -> int:
     parser.add_argument("only", nargs="*", help="the names' beginnings, such as overview")
     parser.add_argument("--folder", type=Path, default=ROOT / "reports" / "screenshots")
     parser.add_argument("--calm", action="store_true", help="break nothing")
+    parser.add_argument("--console", default="", help="the address of another console that shows this stack")
     asked = parser.parse_args()
     try:
-        wrong = take(current(), asked.folder, only=asked.only, break_it=not asked.calm, say=print)
+        stack = current()
+        console = asked.console.rstrip("/") or stack.url("console")
+        wrong = take(
+            stack, asked.folder, console=console, only=asked.only, break_it=not asked.calm, say=print
+        )
     except FiredrillError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -58,10 +58,12 @@ BROKEN = (
 )
 
 
-def take(stack: Stack, folder: Path, *, only: Sequence[str], break_it: bool, say: Say) -> list[str]:
+def take(
+    stack: Stack, folder: Path, *, console: str, only: Sequence[str], break_it: bool, say: Say
+) -> list[str]:
     """Take the pictures whose names begin with one of `only` (all without); what went wrong, as lines.
 
-    With `break_it`, fraud checks are slow for a while. Raises FiredrillError without Chromium or console.
+    `console` is its address. With `break_it`, fraud checks are slow for a while. Raises FiredrillError.
     """
     wanted = [one for one in CALM if _asked(one, only)]
     broken = [one for one in BROKEN if _asked(one, only)]
@@ -71,7 +73,7 @@ def take(stack: Stack, folder: Path, *, only: Sequence[str], break_it: bool, say
         def shoot(shots: Sequence[Shot]) -> None:
             for shot in shots:
                 page = Page(connection, size=shot.size, dark=shot.dark)
-                wrong.extend(f"{shot.name}: {line}" for line in _shot(stack, page, shot, folder))
+                wrong.extend(f"{shot.name}: {line}" for line in _shot(console, stack, page, shot, folder))
                 page.close()
                 say(str(folder / f"{shot.name}.png"))
 
@@ -86,9 +88,9 @@ def _asked(shot: Shot, only: Sequence[str]) -> bool:
     return not only or shot.name.startswith(tuple(only))
 
 
-def _shot(stack: Stack, page: Page, shot: Shot, folder: Path) -> list[str]:
+def _shot(console: str, stack: Stack, page: Page, shot: Shot, folder: Path) -> list[str]:
     """Open, wait until everything is drawn, and take it; the page's errors."""
-    address = stack.url("console") + shot.path
+    address = console + shot.path
     mark = "&" if "?" in shot.path else "?"
     page.go(f"{address}{mark}token={stack.settings.get('FAULTS_TOKEN', '')}")
     try:
