@@ -63,13 +63,14 @@ class Asker:
     async def marks(self, annotations: Sequence[Annotation]) -> list[Period]:
         """What the graphs mark: alerts that fired, faults that were set."""
         answers = await asyncio.gather(*(self._series(one.expr) for one in annotations))
-        return [
+        found = [
             period
             for one, series in zip(annotations, answers, strict=True)
             for period in periods(
                 one.name, _told(series), self.shown, colour=one.colour, titled=one.title, text=one.text
             )
         ]
+        return sorted(found, key=lambda period: period.start)
 
     async def _answered(self, panel: Panel) -> Data:
         if panel.type == LOGS:
