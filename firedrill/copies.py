@@ -4,13 +4,14 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from firedrill.alert_links import moved_links
 from firedrill.keys import CONFIG, Keys
 from firedrill.local.configs import is_target
-from firedrill.local.plan import paced_variables
+from firedrill.local.plan import COMPOSE_FILE, paced_variables
 from firedrill.local.programs import pacer
 from firedrill.settings import Settings
 from firedrill.switches import OPT_IN, active_profiles, replaced
-from firedrill.topology import Topology
+from firedrill.topology import Topology, read_topology
 
 COPIED = ("config", "services")
 
@@ -40,7 +41,7 @@ def write_copies(
     In place, for running containers have the files and folders mounted; and readable for everybody, for each
     container has a user of its own, and a checkout may be closed to others.
     """
-    pace, keys = pacer(settings.pace), Keys.of(settings)
+    pace, keys, ports = pacer(settings.pace), Keys.of(settings), _published(project, settings)
     changed: list[PurePosixPath] = []
     wanted: set[Path] = set()
     for source in _sources(project):
@@ -51,7 +52,7 @@ def write_copies(
         wanted.add(target)
         content = source.read_bytes()
         if source.suffix == ".yml" and not is_target(source):
-            text = pace(target, content.decode("utf-8"))
+            text = moved_links(pace(target, content.decode("utf-8")), ports, ports)
             content = (keys.configuration(text) if source.name == CONFIG else text).encode()
         if not target.is_file() or target.read_bytes() != content:
             changed.append(PurePosixPath(relative.as_posix()))
@@ -79,6 +80,14 @@ def _sources(project: Path) -> Iterator[Path]:
         for path in sorted((project / name).rglob("*")):
             if path.is_file() and path.suffix not in {".py", ".pyc"}:
                 yield path
+
+
+def _published(project: Path, settings: Settings) -> dict[str, dict[int, int]]:
+    """Per service container → host, moved by PORT_OFFSET."""
+    services = read_topology(project / COMPOSE_FILE, settings.values).services.values()
+    return {
+        one.name: {port.container: port.host + settings.port_offset for port in one.ports} for one in services
+    }
 
 
 def _place(relative: Path, settings: Settings, absent: Collection[str]) -> Path | None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlencode
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 from nicegui import ui
 from nicegui.element import Element
 
@@ -45,6 +46,11 @@ def install(console: Console) -> None:
                 _list(console)
                 return
             await BoardPage(viewer, found, chosen_of(found, request.query_params.multi_items())).build()
+
+    @ui.page("/d/{uid}")
+    def as_in_grafana(uid: str) -> Response:
+        """Where the links of alerts lead when there is no Grafana."""
+        return RedirectResponse(f"/boards/{uid}")
 
 
 def _boards(console: Console) -> tuple[Board, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from firedrill.alert_links import moved_links
 from firedrill.errors import TopologyError
 from firedrill.keys import Keys
 from firedrill.local.addresses import Addresses, UnknownPeerPortError
@@ -87,9 +88,12 @@ def make_plan(
     places = {service.name: _Place(service, project, layout, ports, offset) for service in started.values()}
     processes = {name: place.process(frozenset(started)) for name, place in places.items()}
 
+    def led(path: Path, text: str) -> str:
+        return moved_links(pace(path, text), ports, started)
+
     def files() -> Iterator[File]:
         for place in places.values():
-            yield from (with_keys(file, keys) for file in place.files(pace, frozenset(started)))
+            yield from (with_keys(file, keys) for file in place.files(led, frozenset(started)))
 
     return Plan(
         topology,

@@ -1,5 +1,6 @@
 """Reads the document from the backends of a running stack, whichever runtime runs it."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,8 @@ WINDOW_SECONDS = 900.0
 LINES, TRACES = 2000, 200
 PLATFORM = "platform"
 _NOT_OF_A_TARGET = {"__name__", "job", "instance", "system"}
+# Ports may be moved, and dashboards be Grafana's or the console's.
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 # Asked by drills and by people, when they like.
 _SWITCH = " /faults"
 # What a span has because something failed.
@@ -65,7 +68,9 @@ def rules(prometheus: Prometheus) -> dict[str, Any]:
                 "expression": " ".join(rule["query"].split()),
                 "for": str(rule.get("duration", 0)),
                 "health": rule["health"],
-                "annotations": dict(rule.get("annotations") or {}),
+                "annotations": {
+                    name: _ADDRESS.sub("", text) for name, text in (rule.get("annotations") or {}).items()
+                },
             }
             for rule in group["rules"]
         }

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from firedrill.alert_links import GRAFANA, INBOX
 from firedrill.drill.floors import EVENTS, FAILURES
 
 from .declared import Objective, read_objectives, slo_files
 
-INBOX, GRAFANA = "http://127.0.0.1:8090", "http://127.0.0.1:3002"
 PERIOD, STEP = "30d", "5m"
 """The budget's time, and the window of which it is made up."""
 DEMO_RANGES: Mapping[str, str] = {"6h": "12m", "30m": "1m"}

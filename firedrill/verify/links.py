@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 
+from firedrill.alert_links import INBOX
 from firedrill.clients import Backend, Jaeger, LogLine, Loki, Prometheus, Span, TraceBackend
 from firedrill.clients.http import Params
 from firedrill.dashboards.reader import links as links_of
 from firedrill.grafana.links import NoLink, Provisioned, Target
-from firedrill.slo.rules import INBOX
 from firedrill.verify.check import Check, Missing, Seen
 
 RECENT_SECONDS = 300.0
@@ -223,7 +223,9 @@ def alert_to_runbook(around: Linked) -> Iterator[Followed]:
         yield Followed("alert to runbook", name, notes["runbook_url"], _page(notes["runbook_url"], around))
         on = sorted({url for _, url in links_of(made) if _RUNBOOK.search(url)})
         if on:
-            yield Followed("dashboard to runbook", str(made["title"]), on[0], _page(on[0], around))
+            # Dashboards are mounted as they are: they name the inbox by its own port, wherever it was moved.
+            moved = on[0].replace(INBOX, around.inbox, 1)
+            yield Followed("dashboard to runbook", str(made["title"]), moved, _page(moved, around))
 
 
 def _dashboards(root: Path) -> dict[str, Any]:
@@ -232,9 +234,9 @@ def _dashboards(root: Path) -> dict[str, Any]:
 
 
 def _page(url: str, around: Linked) -> str:
-    """The page that a link opens; links name the inbox by its own port, wherever it was moved."""
+    """The page that a link opens."""
     try:
-        answer = around.http.get(url.replace(INBOX, around.inbox, 1))
+        answer = around.http.get(url)
     except httpx.HTTPError as error:
         raise Broken(f"{url} does not answer: {error or type(error).__name__}", url) from error
     name = url.rpartition("/")[2]
