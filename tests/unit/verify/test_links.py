@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 ID = "0af7651916cd43dd8448eb211c80319c"
 NOTES = {
     "dashboard_url": "http://127.0.0.1:3002/d/fds-performance",
-    "runbook_url": "http://127.0.0.1:8090/runbooks/fds/FDSSLAViolation",
+    "runbook_url": "http://inbox/runbooks/fds/FDSSLAViolation",
 }
 
 
