@@ -10,7 +10,7 @@ from firedrill.screenshots.chromium import Connection
 from firedrill.screenshots.page import Page
 from firedrill.wait import poll_until
 from tests.integration.conftest import LiveStack
-from tests.integration.console.browser import PATIENCE, ConsoleUnderTest, Open, pages
+from tests.integration.console.browser import PATIENCE, ConsoleUnderTest, Open
 from tests.integration.console.desk import console, see
 
 # Calm, traffic, the deadlines of the drill and the waits of a busy machine.
@@ -105,13 +105,20 @@ def test_a_console_that_ends_leaves_nothing_broken(
     names = (*FAULTY, "prometheus", "loki", "jaeger", "alertmanager", "inbox")
     environ = {f"{one.upper()}_URL": view.url(one) for one in names}
     own = {"FAULTS_TOKEN": view.settings["FAULTS_TOKEN"], "FIREDRILL_STATE": str(view.state_folder)}
+    page = Page(chromium)
     with console({**environ, **own, "PACE": "demo"}, tmp_path) as (url, process):
-        with pages(chromium, ConsoleUnderTest(url, own["FAULTS_TOKEN"])) as open_own:
-            reached(begun(open_own, GENTLE), "fault")
-            assert faults(stack) == 1
-        process.send_signal(getattr(signal, name))
+        under_test = ConsoleUnderTest(url, own["FAULTS_TOKEN"])
+
+        def open_own(path: str, *, token: bool) -> Page:
+            page.go(under_test.url(path, token=token))
+            return page
+
+        reached(begun(open_own, GENTLE), "fault")
+        assert faults(stack) == 1
+        process.send_signal(getattr(signal, name))  # while somebody watches
         process.wait(30)
         poll_until(lambda: faults(stack) == 0, "the fault to be gone", 30)
+    page.close()
 
 
 @pytest.mark.parametrize("drill", ["platform/TargetDown", "platform/Watchdog"])
