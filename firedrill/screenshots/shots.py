@@ -73,9 +73,10 @@ def take(
         def shoot(shots: Sequence[Shot]) -> None:
             for shot in shots:
                 page = Page(connection, size=shot.size, dark=shot.dark)
-                wrong.extend(f"{shot.name}: {line}" for line in _shot(console, stack, page, shot, folder))
+                drawn, found = _shot(console, stack, page, shot, folder)
+                wrong.extend(f"{shot.name}: {line}" for line in found)
                 page.close()
-                say(str(folder / f"{shot.name}.png"))
+                say(f"{folder / shot.name}.png, drawn after {drawn:.0f} ms")
 
         shoot(wanted)
         if broken and break_it:
@@ -88,8 +89,8 @@ def _asked(shot: Shot, only: Sequence[str]) -> bool:
     return not only or shot.name.startswith(tuple(only))
 
 
-def _shot(console: str, stack: Stack, page: Page, shot: Shot, folder: Path) -> list[str]:
-    """Open, wait until everything is drawn, and take it; the page's errors."""
+def _shot(console: str, stack: Stack, page: Page, shot: Shot, folder: Path) -> tuple[float, list[str]]:
+    """Open, wait until all is drawn, and take it; after how many milliseconds, and the page's errors."""
     address = console + shot.path
     mark = "&" if "?" in shot.path else "?"
     page.go(f"{address}{mark}token={stack.settings.get('FAULTS_TOKEN', '')}")
@@ -98,10 +99,11 @@ def _shot(console: str, stack: Stack, page: Page, shot: Shot, folder: Path) -> l
         missing: list[str] = []
     except TimedOut as error:
         missing = [str(error)]
+    drawn = float(page.ask("performance.now()"))
     # Pages that ask the backends themselves show what came within a moment.
     page.ask("new Promise((done) => setTimeout(done, 1500))")
     page.picture(folder / f"{shot.name}.png", whole=shot.whole)
-    return [*missing, *page.errors()]
+    return drawn, [*missing, *page.errors()]
 
 
 @contextmanager
