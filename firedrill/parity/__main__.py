@@ -10,7 +10,9 @@ from firedrill.clients import open_http
 from firedrill.errors import FiredrillError
 from firedrill.parity.compare import Verdict, compare, declared
 from firedrill.parity.document import PARTS, load, save
-from firedrill.parity.reading import WINDOW_SECONDS, read
+from firedrill.parity.reading import WINDOW_SECONDS, read, settle
+
+SETTLE_SECONDS = 60.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(file: Path, seconds: float) -> int:
     with open_http(timeout_seconds=30.0) as http:
-        document = read(stack.current(), http=http, window_seconds=seconds)
+        running = stack.current()
+        settle(running, http=http, deadline_seconds=SETTLE_SECONDS)
+        document = read(running, http=http, window_seconds=seconds)
     save(file, document)
     sizes = ", ".join(f"{part} {len(document[part])}" for part in PARTS)
     sys.stdout.write(

@@ -1,6 +1,7 @@
 """Reads the document from the backends of a running stack, whichever runtime runs it."""
 
 import re
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ from firedrill.clients import Jaeger, Loki, Prometheus
 from firedrill.clients.http import Params
 from firedrill.parity.document import Document
 from firedrill.verify.seams import RunningStack
+from firedrill.wait import TimedOut, poll_until
 
 # Long enough for everything that background traffic and verify do to have happened.
 WINDOW_SECONDS = 900.0
@@ -46,6 +48,18 @@ def read(stack: RunningStack, *, http: httpx.Client, window_seconds: float = WIN
         "spans": {name: spans(found, name) for name, found in traces.items()},
         "resources": {name: resources(found, name) for name, found in traces.items()},
     }
+
+
+def settle(stack: RunningStack, *, http: httpx.Client, deadline_seconds: float) -> None:
+    """Wait until every target is up; of one that is not at the deadline the document tells."""
+    prometheus = Prometheus(stack.url("prometheus"), http=http)
+
+    def all_up() -> bool:
+        found = prometheus.targets()
+        return bool(found) and all(one.health == "up" for one in found)
+
+    with contextlib.suppress(TimedOut):
+        poll_until(all_up, "every target up", deadline_seconds)
 
 
 def targets(prometheus: Prometheus) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from firedrill.parity import compare, read
+from firedrill.parity.reading import settle
 from firedrill.verify.seams import State
 
 TARGETS = [
@@ -56,6 +57,7 @@ class World:
     settings: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     label: str = "service"
+    down_looks: int = 0
 
     @property
     def state_folder(self) -> Path:
@@ -76,9 +78,13 @@ class World:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         query, path = request.url.params, request.url.path
+        targets = TARGETS
+        if path == "/api/v1/targets" and self.down_looks:
+            self.down_looks -= 1
+            targets = [one | {"health": "down"} for one in TARGETS]
         job = (query.get("match_target") or query.get("match[]") or '"').split('"')[1]
         data: object = {
-            "/api/v1/targets": {"activeTargets": TARGETS},
+            "/api/v1/targets": {"activeTargets": targets},
             "/api/v1/rules": {"groups": [{"name": "fds", "file": "/a/fds/alerts.yml", "rules": [RULE]}]},
             "/api/v1/targets/metadata": [
                 {"metric": "fds_seconds", "type": "histogram"}, {"metric": "fds_quiet", "type": "counter"}],
@@ -129,6 +135,18 @@ def test_the_document_of_a_stack(world: World) -> None:
         }
     }
     assert found["resources"] == {"fds": ["service.version"]}
+
+
+def test_a_target_that_comes_up_is_waited_for(world: World) -> None:
+    """And one that stays down does not keep the document from being written."""
+    world.down_looks = 2
+    with world.http() as http:
+        settle(world, http=http, deadline_seconds=30.0)
+        assert world.down_looks == 0
+        assert read(world, http=http)["targets"]["fds-service/fds"]["health"] == "up"
+        world.down_looks = 1000
+        settle(world, http=http, deadline_seconds=0.0)
+        assert read(world, http=http)["targets"]["fds-service/fds"]["health"] == "down"
 
 
 def test_another_label_is_a_difference(world: World) -> None:
