@@ -1,7 +1,7 @@
 """Reads the document from the backends of a running stack, whichever runtime runs it."""
 
-import re
 import contextlib
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
