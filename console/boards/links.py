@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 _FIELD = re.compile(r"\$\{__(?:data\.fields\.(\w+)|value\.text)\}")
@@ -36,8 +37,9 @@ def filled(url: str, labels: Mapping[str, str], value: str) -> str:
 
 def _explored(query: str) -> str:
     """A search in Grafana's Explore as the search of logs or traces here."""
-    panes = parse_qs(query).get("panes", ["{}"])[0]
-    asked = next(iter(json.loads(panes).values()), {}).get("queries", [{}])[0]
+    panes: dict[str, Any] = json.loads(parse_qs(query).get("panes", ["{}"])[0])
+    queries = [one for pane in panes.values() for one in pane.get("queries", ())]
+    asked: dict[str, Any] = queries[0] if queries else {}
     if asked.get("queryType") == "search":
         return "/traces?" + urlencode({"service": asked.get("service", "")})
     found = _SERVICE.search(asked.get("expr", ""))
