@@ -102,7 +102,16 @@ def instrument_redis() -> None:
     from opentelemetry.instrumentation.redis import RedisInstrumentor  # noqa: PLC0415 - optional
 
     for _ in _first_time("redis"):
-        RedisInstrumentor().instrument(tracer_provider=_PROVIDER)
+        RedisInstrumentor().instrument(tracer_provider=_PROVIDER, response_hook=_name_batch)
+
+
+def _name_batch(span: trace.Span, instance: Any, _: object) -> None:
+    """A pipeline's span is named by its kinds of command: one name, however many commands there are."""
+    name = getattr(span, "name", "")
+    if hasattr(instance, "command_stack") and name:
+        commands = name.split()
+        span.update_name(f"PIPELINE {' '.join(dict.fromkeys(commands))}")
+        span.set_attribute("db.operation.batch.size", len(commands))
 
 
 def uninstrument_clients() -> None:

@@ -122,6 +122,27 @@ def test_redis_commands_are_spans_without_their_arguments(site: Any) -> None:
         assert "secret" not in each.to_json()
 
 
+def test_a_redis_pipeline_has_one_name_whatever_its_length(site: Any) -> None:
+    """Names are few: span metrics make a series of each."""
+    instrument_redis()
+
+    async def ask() -> None:
+        async with serving(cache) as port:
+            client = redis.asyncio.Redis(port=port, protocol=2)
+            for size in (1, 3):
+                async with client.pipeline(transaction=False) as batch:
+                    for key in range(size):
+                        batch.set(str(key), "value")
+                    await batch.execute()
+            await client.aclose()
+
+    with span("outer"):
+        asyncio.run(ask())
+    one, three, _ = site.spans()
+    assert one.name == three.name == "PIPELINE SET"
+    assert [each.attributes["db.operation.batch.size"] for each in (one, three)] == [1, 3]
+
+
 class Engine:
     """What telemetry sees of an AsyncEngine; the real one needs a driver and a database."""
 
