@@ -1,11 +1,12 @@
 """What a drill can send, by name: the service before the first dash, and which of its requests."""
 
+import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from loadtest import fds_requests, judgment_requests, shop_requests, workflow_requests
+from loadtest import fds_requests, judgment_requests, purchases, shop_requests, workflow_requests
 from loadtest.request import Request
 
 LABELLED_FRAUD = 0.5  # so that many are stopped: each of them moves the precision
@@ -46,6 +47,20 @@ def browsing(seed: int) -> Iterator[Request]:
         yield Request(shop_requests.API + path, None, name="shop browse", method="GET")
 
 
+def checkouts(seed: int) -> Iterator[Request]:
+    """Guests who pay at once: each check-out asks fds and the database."""
+    choose = random.Random(f"checkout-{seed}")
+    # What guests choose by; the shop knows its own prices.
+    prices = {f"p-{number:03d}": number for number in range(1, 30)}
+    for number in itertools.count():
+        buying = purchases.guest(choose, prices)
+        headers = {"Idempotency-Key": f"drill-{seed}-{number}", "X-Forwarded-For": buying.address}
+        path, paid = shop_requests.API + "/checkout", frozenset({201, 202})
+        yield Request(
+            path, buying.body, "shop checkout", paid, headers=headers, declines=shop_requests.declined
+        )
+
+
 STREAMS: Mapping[str, Stream] = {
     "judgment": judgment_requests.drill_stream,
     "judgment-llm": asking_models,
@@ -53,4 +68,5 @@ STREAMS: Mapping[str, Stream] = {
     "fds-labelled": labelled_payments,
     "workflow": workflow_requests.drill_stream,
     "ecommerce": browsing,
+    "ecommerce-checkout": checkouts,
 }

@@ -1,6 +1,7 @@
 """A drill's traffic: an even rate that slow answers do not bend, bounded, and told in one line."""
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from loadtest.drill import IN_FLIGHT, run
+from loadtest.drill_streams import STREAMS
 from loadtest.targets import RefusedTrafficError
 
 pytestmark = pytest.mark.anyio
@@ -95,6 +97,16 @@ async def test_same_seed_same_requests() -> None:
         await run("judgment", rate=100, seconds=0.2, seed=seed, transport=service)
     assert services[0].bodies == services[1].bodies
     assert services[0].bodies != services[2].bodies
+
+
+async def test_checkouts_are_never_repeated() -> None:
+    """Each guest pays once: no two requests share their idempotency key, with one seed or with two."""
+    keys = [
+        request.headers["Idempotency-Key"]
+        for seed in (1, 2)
+        for request in itertools.islice(STREAMS["ecommerce-checkout"](seed), 20)
+    ]
+    assert len(set(keys)) == 40
 
 
 async def test_unknown_target_is_refused() -> None:
