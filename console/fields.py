@@ -72,9 +72,10 @@ def entry(
 ) -> Element:
     """A line to type in; `choices` are offered, others are possible."""
     field = ui.element("input").classes("fd-input")
-    field.props.update(
-        {"name": name, "type": kind, "value": value, "autocomplete": "off", "spellcheck": "false"}
-    )
+    # The attribute, by ^, not the property: Vue would set that again, over what is typed, with each change
+    # of anything on the page.
+    field.props["^value"] = value
+    field.props.update({"name": name, "type": kind, "autocomplete": "off", "spellcheck": "false"})
     field.props.update(attributes or {})
     if placeholder:
         field.props["placeholder"] = placeholder

@@ -1,26 +1,24 @@
 """Alerts: what fires and since when, silences, the past, and every rule that is quiet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from fastapi import Request
 from nicegui import ui
+from nicegui.element import Element
 
-from console import fields, frame
+from console import frame
+from console.alerts.cards import BADGES, alert_card, calm, runbook_path, silence_row
 from console.alerts.history import QUERY, Line, history
 from console.alerts.rows import (
     FIRING,
-    INHIBITED,
     PENDING,
-    QUIET,
-    SILENCED,
     Alert,
-    Place,
     Rule,
     active,
     counts,
     rules,
 )
-from console.alerts.silences import USUAL, current, wanted
+from console.alerts.silences import current
 from console.drills.graph import scrape_seconds
 from console.frame import Console, Viewer
 from console.sources import Silence, SourceError, Sources
@@ -29,8 +27,6 @@ from firedrill.ask.text import seconds_of
 FRESH_SECONDS = 2.0
 POINTS = 240
 RANGES = {"15m": "15 minutes", "1h": "1 hour", "6h": "6 hours", "1d": "1 day", "2d": "2 days"}
-LENGTHS = {"5m": "5 minutes", "15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day"}
-_BADGES = {FIRING: "fd-bad", PENDING: "fd-warn", SILENCED: "", INHIBITED: "", QUIET: "fd-good"}
 
 
 def install(console: Console) -> None:
@@ -56,7 +52,11 @@ class _Page:
             frame.text("Alerts", tag="h1")
             self._sum = frame.text("", tag="span", classes="fd-quiet")
         viewer.hint_at_token("Silencing")
-        self._active = ui.element("section").classes("fd-section").props("aria-label='Active alerts'")
+        self._cards: dict[str, tuple[object, Element]] = {}
+        with ui.element("section").classes("fd-section").props("aria-label='Active alerts'"):
+            self._active = ui.element("div")
+            self._calm = calm()
+            self._calm.set_visibility(False)
         self._silences = ui.element("section").classes("fd-section").props("aria-label=Silences")
         with ui.element("section").classes("fd-section fd-box").props("aria-label=History"):
             _history_head(range_)
@@ -94,15 +94,25 @@ class _Page:
         self._sum.set_text(
             ", ".join(f"{number} {state}" for state, number in found.items()) or "none is active"
         )
-        self._active.clear()
+        self._calm.set_visibility(not alerts)
+        keys = {alert.key for alert in alerts}
+        for key in [key for key in self._cards if key not in keys]:
+            self._cards.pop(key)[1].delete()
+        for index, alert in enumerate(alerts):
+            self._card_of(alert).move(self._active, target_index=index)
+
+    def _card_of(self, alert: Alert) -> Element:
+        """The alert's card; one that says the same stays, with what is typed in its form."""
+        says = (alert.state, alert.since, alert.silenced_by)
+        known = self._cards.get(alert.key)
+        if known is not None and known[0] == says:
+            return known[1]
+        if known is not None:
+            known[1].delete()
         with self._active:
-            if not alerts:
-                with ui.element("div").classes("fd-box al-calm"):
-                    frame.text("Nothing fires and nothing is pending.", tag="strong", classes="fd-good")
-                    frame.text("To see one fire: run a drill.", tag="span", classes="fd-quiet")
-                    frame.anchor("Drills", "/drills")
-            for alert in alerts:
-                _alert_card(self._viewer, alert)
+            card = alert_card(self._viewer, alert)
+        self._cards[alert.key] = (says, card)
+        return card
 
     def _draw_silences(self, silences: Sequence[Silence]) -> None:
         if not self._changed("silences", silences):
@@ -113,7 +123,7 @@ class _Page:
         with self._silences, ui.element("div").classes("fd-box"):
             frame.text("Silences", tag="h2")
             for silence in silences:
-                _silence_row(self._viewer, silence)
+                silence_row(self._viewer, silence)
 
     async def _update_history(self) -> None:
         end = frame.now()
@@ -136,93 +146,6 @@ class _Page:
             with ui.element("div").classes("al-rules"):
                 for rule in found:
                     _rule_row(rule)
-
-
-def _alert_card(viewer: Viewer, alert: Alert) -> None:
-    with ui.element("article").classes(f"fd-box al-card al-{alert.state} al-{alert.severity or 'none'}"):
-        with ui.element("div").classes("fd-row"):
-            frame.text(alert.state, tag="span", classes=f"fd-badge {_BADGES[alert.state]}")
-            frame.text(alert.name, tag="strong", classes="al-name")
-            if alert.severity:
-                frame.text(alert.severity, tag="span", classes="fd-quiet")
-            with ui.element("span").classes("fd-quiet al-since"):
-                frame.text("since ", tag="span")
-                frame.when(alert.since)
-                frame.text(", for ", tag="span")
-                frame.when(alert.since, style="age")
-        if alert.summary:
-            frame.text(alert.summary, classes="al-summary")
-        if alert.description:
-            frame.text(alert.description, classes="fd-quiet")
-        with ui.element("div").classes("al-labels"):
-            for name, value in alert.shown_labels:
-                with ui.element("span").classes("al-label"):
-                    frame.text(f"{name}=", tag="span", classes="fd-quiet")
-                    frame.text(value, tag="span")
-        with ui.element("div").classes("fd-row al-links"):
-            _alert_links(alert)
-            if viewer.may_change and alert.state != SILENCED:
-                _silence_form(viewer, alert)
-
-
-def _alert_links(alert: Alert) -> None:
-    if alert.runbook:
-        frame.anchor("Runbook", _runbook_path(alert.runbook))
-    if alert.board:
-        frame.anchor("Board", f"/boards/{alert.board}")
-    service = alert.labels.get("service", "")
-    if service:
-        frame.anchor("Logs", f"/logs?service={service}&level=WARNING")
-        frame.anchor("Traces with errors", f"/traces?service={service}&errors=1")
-    frame.anchor("Notices", f"/inbox?alert={alert.name}")
-
-
-def _runbook_path(place: Place) -> str:
-    return f"/runbooks/{place.slice}/{place.alert}"
-
-
-def _silence_form(viewer: Viewer, alert: Alert) -> None:
-    source = viewer.console.sources.alertmanager
-
-    async def silence(typed: Mapping[str, str]) -> None:
-        names = [name.removeprefix("label:") for name in typed if name.startswith("label:")]
-        asked = wanted(
-            alert.labels, names, lasts=typed.get("lasts", ""), comment=typed.get("why", ""), now=frame.now()
-        )
-        await source.silence(
-            asked.equal, starts=asked.starts, ends=asked.ends, by="console", comment=asked.comment
-        )
-        ui.notify(f"{alert.name} is silenced; Alertmanager tells nobody of it meanwhile.", type="positive")
-
-    with ui.element("details").classes("fd-more al-silence"):
-        frame.text("Silence…", tag="summary")
-        with fields.change(silence):
-            with fields.labelled("For"):
-                fields.choice("lasts", LENGTHS, "15m")
-            with fields.labelled("Why", classes="fd-wide"):
-                fields.entry("why", "", placeholder="being worked on", attributes={"required": "true"})
-            with ui.element("fieldset").classes("al-matchers"):
-                frame.text("Alerts with the same", tag="legend", classes="fd-label")
-                for name, value in alert.labels.items():
-                    fields.tick(f"label:{name}", f"{name}={value}", on=name in USUAL)
-            fields.submit("Silence")
-
-
-def _silence_row(viewer: Viewer, silence: Silence) -> None:
-    async def end() -> None:
-        await viewer.console.sources.alertmanager.expire(silence.id)
-        ui.notify("The silence has ended.", type="positive")
-
-    with ui.element("div").classes("fd-row al-silence-row"):
-        frame.text(silence.state, tag="span", classes="fd-badge")
-        for matcher in silence.matchers:
-            frame.text(matcher, tag="code")
-        with ui.element("span").classes("fd-quiet"):
-            frame.text("until ", tag="span")
-            frame.when(silence.ends, style="full")
-            frame.text(f", by {silence.by}: {silence.comment}", tag="span")
-        if viewer.may_change:
-            fields.button("End it", end)
 
 
 def _history_head(range_: str) -> None:
@@ -278,12 +201,12 @@ def _length(seconds: float) -> str:
 
 def _rule_row(rule: Rule) -> None:
     with ui.element("div").classes("al-rule"):
-        frame.text(rule.state, tag="span", classes=f"fd-badge {_BADGES.get(rule.state, 'fd-warn')}")
+        frame.text(rule.state, tag="span", classes=f"fd-badge {BADGES.get(rule.state, 'fd-warn')}")
         frame.text(rule.name, tag="span", classes="al-name").props["title"] = rule.query
         frame.text(rule.severity, tag="span", classes="fd-quiet")
         if rule.broken:
             frame.text(f"cannot be evaluated: {rule.broken}", tag="span", classes="fd-bad")
         with ui.element("span").classes("al-rule-links"):
             if rule.runbook:
-                frame.anchor("runbook", _runbook_path(rule.runbook))
+                frame.anchor("runbook", runbook_path(rule.runbook))
                 frame.anchor("drill", f"/drills/{rule.runbook.slice}/{rule.name}")

@@ -33,6 +33,7 @@ class Backend:
         """As new: it answers, and holds what it held at first."""
         self.silences.clear()
         self.active.clear()
+        self.since, self.another = time.time() - 90, False
         # Lines by the second in which they were written.
         now = time.time() // 1
         self.lines[:] = [
@@ -128,10 +129,11 @@ def _alerts(backend: Backend, *_: Any) -> Answer:
         "labels": LABELS,
         "annotations": NOTES,
         "state": "firing",
-        "activeAt": _iso(time.time() - 90),
+        "activeAt": _iso(backend.since),
         "value": "0.25",
     }
-    return 200, {"status": "success", "data": {"alerts": [alert]}}
+    other = {**alert, "labels": {**LABELS, "alertname": "Another"}}
+    return 200, {"status": "success", "data": {"alerts": [alert, other] if backend.another else [alert]}}
 
 
 def _rules(backend: Backend, *_: Any) -> Answer:

@@ -44,6 +44,18 @@ def test_an_alert_is_silenced_and_the_silence_ended(open_desk: Open, desk: Desk)
     assert desk.backends["alertmanager"].silences[0]["status"] == {"state": "expired"}
 
 
+def test_what_is_typed_stays_when_another_alert_comes(open_desk: Open, desk: Desk) -> None:
+    """Only what has changed is built anew."""
+    page = open_desk("/alerts", token=True)
+    see(page, ".al-card", "FDSSLAViolation")
+    page.click(".al-silence summary")
+    page.ask("document.querySelector('[name=why]').value = 'being typed'")
+    desk.backends["prometheus"].another = True
+    see(page, ".al-card", "Another")
+    assert "being typed" in page.ask("[...document.querySelectorAll('[name=why]')].map(one => one.value)")
+    assert page.ask("document.querySelectorAll('.al-silence[open]').length") == 1
+
+
 def test_a_silence_without_a_label_is_refused(open_desk: Open, desk: Desk) -> None:
     """It would silence everything; the reason is shown and nothing is sent."""
     page = open_desk("/alerts", token=True)
