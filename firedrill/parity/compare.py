@@ -13,8 +13,9 @@ from firedrill.parity.document import PARTS, Document
 
 T = TypeVar("T")
 DECLARED = Path(__file__).with_name("declared.yml")
-# Of something that had no occasion yet on one side nothing can be said: a family without series,
-UNSEEN_IS_NO_DIFFERENCE = ("series",)
+# Of something that had no occasion yet on one side nothing can be said: a family without series, or without
+# a type (which the last scrape alone tells),
+UNSEEN_IS_NO_DIFFERENCE = ("series", "type")
 # and a span that traffic makes seldom, with the attributes that only some of them have.
 SEEN, OFTEN = "seen", 20
 

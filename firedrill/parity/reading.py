@@ -113,7 +113,7 @@ def metrics(prometheus: Prometheus, platform: frozenset[str], *, start: float, e
                 continue  # not the target's but a rule's
             name = _family(series["__name__"], families) if own else series["__name__"]
             if own or name in platform:
-                family = families.setdefault(name, {"type": "unknown"})
+                family = families.setdefault(name, {})
                 family["series"] = sorted({*family.get("series", ()), *(series.keys() - _NOT_OF_A_TARGET)})
         found[job] = families
     return found

@@ -120,9 +120,9 @@ def test_the_document_of_a_stack(world: World) -> None:
         "fds-service": {
             "fds_seconds": {"type": "histogram", "series": ["le"]},
             "fds_quiet": {"type": "counter"},
-            "up": {"type": "unknown", "series": []},
+            "up": {"series": []},
         },
-        "loki": {"loki_lines": {"type": "unknown", "series": ["tenant"]}},
+        "loki": {"loki_lines": {"series": ["tenant"]}},
     }
     assert found["logs"] == {
         "fds": {"labels": ["service", "system"], "metadata": ["trace_id"], "systems": ["shopfds"]},
