@@ -7,7 +7,7 @@ FIREDRILL := .venv/bin/firedrill
 PARALLEL := -n logical --dist loadfile
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help up down status logs doctor verify drill drills fault heal load report reload bench check test clean generate lock setup setup-dev
+.PHONY: help up down status logs doctor verify drill drills fault heal load report reload bench check test test-compose clean generate lock setup setup-dev
 
 help: ## Print this help
 	@echo "Firedrill: an observability stack in which every alert is a drill."
@@ -81,6 +81,10 @@ test: setup-dev ## Everything: checks, then the whole stack (builds what is miss
 	@$(FIREDRILL) build --all
 	@THOROUGH=1 $(PYTHON_BIN) -m pytest -q $(PARALLEL) tests/unit tests/contract
 	@$(PYTHON_BIN) -m pytest tests/integration
+	@$(PYTHON_BIN) -m pytest tests/compose
+
+test-compose: setup-dev ## docker-compose.yml on a real engine of its own, with stand-ins for the official images; needs root
+	@$(PYTHON_BIN) -m pytest tests/compose
 
 clean: setup ## Stop the stack and delete its data, after asking
 	@$(FIREDRILL) clean

@@ -8,11 +8,10 @@ import yaml
 
 from firedrill.clients import Alertmanager, Backend, Prometheus, Refused
 from firedrill.errors import TopologyError
+from firedrill.grafana.client import NO_HEALTH
 from firedrill.verify.check import Check, Missing, Seen
 from firedrill.verify.run import UP
 from firedrill.verify.seams import RunningStack
-
-_NO_HEALTH = (404, 501)
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,8 @@ def datasource(uid: str, grafana: Backend) -> Check:
         try:
             answer = grafana.get(f"{path}/health")
         except Refused as refusal:
-            if refusal.status in _NO_HEALTH:  # some plugins live in the browser only and have no health
+            # Some plugins live in the browser only and have no health.
+            if refusal.status in NO_HEALTH and NO_HEALTH[refusal.status] in refusal.why:
                 return Seen(f"{name} is provisioned")
             raise
         if answer.get("status") == "OK":
