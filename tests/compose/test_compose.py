@@ -19,8 +19,9 @@ from tests.integration.resilience.search import faults_of as lost_of
 from tests.integration.resilience.table import table
 
 KILLED = (
-    "postgres", "redis", "prometheus", "alertmanager", "loki", "promtail", "collector", "jaeger", "tempo",
-    "grafana", "inbox", "node-exporter", "postgres-exporter", "redis-exporter", "fds", "ecommerce",
+    # The services first: what the last one takes along is waited for.
+    "fds", "ecommerce", "postgres", "redis", "prometheus", "alertmanager", "loki", "promtail", "collector",
+    "jaeger", "tempo", "grafana", "inbox", "node-exporter", "postgres-exporter", "redis-exporter",
 )  # fmt: skip
 
 
