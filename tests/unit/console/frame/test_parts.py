@@ -25,9 +25,7 @@ def test_text_is_handed_on_as_text() -> None:
     assert dict(element.props) == {}
 
 
-@pytest.mark.parametrize(
-    "address", ["javascript:alert(1)", "data:text/html,x", " javascript:x", ""]
-)
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", " javascript:x", ""])
 def test_links_of_other_schemes_lead_nowhere(address: str) -> None:
     """What an annotation or a label says is no code."""
     assert "href" not in frame.anchor("x", address).props
