@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from console.chart import QUIET, over_time
 from firedrill.drill.model import Drill, Signal
 from firedrill.drill.result import Step
 
-# One blue and one red that can be told from each other and from both backgrounds; greys for what only helps.
-LINE, LIMIT, QUIET = "#3b82f6", "#dc2626", "#8b95a1"
+# One blue and one red that can be told from each other and from both backgrounds.
+LINE, LIMIT = "#3b82f6", "#dc2626"
 FAULT = "rgba(220, 38, 38, 0.08)"
 # What is worth a mark of its own; the others follow at once.
 MARKED = ("fault", "signal", "pending", "firing", "notified", "heal", "resolved", "cleared")
@@ -19,25 +20,9 @@ def options(
     """The chart of `points` (unix seconds, value) between two unix seconds; the page gives it its size."""
     signal = drill.signal
     return {
-        "animation": False,
-        "textStyle": {"fontFamily": "inherit"},
+        **over_time(start=start, end=end, value_axis={"max": _top(signal, points), "min": _bottom(points)}),
         "grid": {"left": 8, "right": 16, "top": 52, "bottom": 8, "containLabel": True},
         "tooltip": {"trigger": "axis", "confine": True},
-        "xAxis": {
-            "type": "time",
-            "min": start * 1000,
-            "max": end * 1000,
-            "axisLabel": {"color": QUIET, "hideOverlap": True},
-            "axisLine": {"lineStyle": {"color": QUIET}},
-            "splitLine": {"show": False},
-        },
-        "yAxis": {
-            "type": "value",
-            "axisLabel": {"color": QUIET},
-            "splitLine": {"lineStyle": {"color": QUIET, "opacity": 0.25}},
-            "max": _top(signal, points),
-            "min": _bottom(points),
-        },
         "series": [
             {
                 "name": signal.means if signal else "",

@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from console.sources import ServiceFault
-from console.sources.faults import FaultParameter, Value
 from faults.declared import DEFAULT_TTL_SECONDS, MAXIMUM_TTL_SECONDS, MINIMUM_TTL_SECONDS
 from firedrill.errors import UsageError
+from firedrill.fault.client import Found, Parameter, Value
 
 __all__ = [
     "DEFAULT_TTL_SECONDS",
@@ -50,13 +49,13 @@ class Row:
         return f"{self.service}/{self.name}"
 
 
-def rows(found: Iterable[ServiceFault], *, now: float) -> list[Row]:
+def rows(found: Iterable[Found], *, now: float) -> list[Row]:
     """The faults of services, those that are in first."""
     made = [_row(one, now) for one in found]
     return sorted(made, key=lambda row: (row.left is None, row.service, row.name))
 
 
-def asked(fault: ServiceFault, typed: Mapping[str, str]) -> dict[str, Value]:
+def asked(fault: Found, typed: Mapping[str, str]) -> dict[str, Value]:
     """The parameters to send. Raises UsageError that names the field and what it takes."""
     known = {parameter.name: parameter for parameter in fault.parameters}
     return {name: _value(known[name], text) for name, text in typed.items() if name in known}
@@ -74,7 +73,7 @@ def checked_ttl(text: str) -> float:
     return seconds
 
 
-def _row(fault: ServiceFault, now: float) -> Row:
+def _row(fault: Found, now: float) -> Row:
     left = None
     if fault.active is not None and fault.expires_at is not None and fault.expires_at > now:
         left = fault.expires_at - now
@@ -89,14 +88,14 @@ def _row(fault: ServiceFault, now: float) -> Row:
     )
 
 
-def _field(parameter: FaultParameter, value: Value | None) -> Field:
+def _field(parameter: Parameter, value: Value | None) -> Field:
     begins = parameter.default if value is None else value
     return Field(
         parameter.name, _number(begins), parameter.choices, _bounds(parameter), parameter.unit, parameter.help
     )
 
 
-def _bounds(parameter: FaultParameter) -> str:
+def _bounds(parameter: Parameter) -> str:
     low, high = parameter.minimum, parameter.maximum
     if parameter.choices:
         return "one of " + ", ".join(parameter.choices)
@@ -107,7 +106,7 @@ def _bounds(parameter: FaultParameter) -> str:
     return f"at most {high:g}" if low is None else f"{low:g} to {high:g}"
 
 
-def _value(parameter: FaultParameter, text: str) -> Value:
+def _value(parameter: Parameter, text: str) -> Value:
     text = text.strip()
     if isinstance(parameter.default, str):
         return _chosen(parameter, text)
@@ -125,7 +124,7 @@ def _value(parameter: FaultParameter, text: str) -> Value:
     return int(number) if isinstance(parameter.default, int) else number
 
 
-def _chosen(parameter: FaultParameter, text: str) -> str:
+def _chosen(parameter: Parameter, text: str) -> str:
     choices: Sequence[str] = parameter.choices
     if choices and text not in choices:
         raise UsageError(f"{parameter.name} must be one of {', '.join(choices)}", f"it is {text[:40]!r}", "")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from console.chart import over_time
 from firedrill.clients import Series
 
 BARS = 60
@@ -15,7 +16,6 @@ COLOURS = {
     "CRITICAL": "#9b1c5b",
 }
 OTHER = "#7c8896"
-QUIET = "#8b95a1"
 
 
 def step_of(start: float, end: float) -> int:
@@ -33,25 +33,9 @@ def options(series: Sequence[Series], *, start: float, end: float, step: int) ->
     known = {one.labels.get("level", ""): one for one in series}
     names = [*(level for level in COLOURS if level in known), *sorted(set(known) - set(COLOURS))]
     return {
-        "animation": False,
-        "textStyle": {"fontFamily": "inherit"},
+        **over_time(start=start, end=end, value_axis={"minInterval": 1, "splitNumber": 2}),
         "grid": {"left": 4, "right": 12, "top": 6, "bottom": 2, "containLabel": True},
         "tooltip": {"trigger": "axis", "confine": True, "axisPointer": {"type": "shadow"}},
-        "xAxis": {
-            "type": "time",
-            "min": start * 1000,
-            "max": end * 1000,
-            "axisLabel": {"color": QUIET, "hideOverlap": True},
-            "axisLine": {"lineStyle": {"color": QUIET}},
-            "splitLine": {"show": False},
-        },
-        "yAxis": {
-            "type": "value",
-            "minInterval": 1,
-            "splitNumber": 2,
-            "axisLabel": {"color": QUIET},
-            "splitLine": {"lineStyle": {"color": QUIET, "opacity": 0.25}},
-        },
         "series": [
             {
                 "name": name or "no level",

@@ -19,7 +19,8 @@ from console.faults.forms import (
 )
 from console.frame import Console, Viewer
 from console.sandbox.secret import is_hidden
-from console.sources import ServiceFault, SourceError, SourceRefused
+from console.sources import SourceError, SourceRefused
+from firedrill.fault.client import Found
 
 FRESH_SECONDS = 2.0
 
@@ -63,7 +64,7 @@ class _Page:
             self._cards[row.full_name].show(row)
         self._draw_sum([row for row in made if row.left is not None])
 
-    def _make(self, found: Sequence[ServiceFault]) -> None:
+    def _make(self, found: Sequence[Found]) -> None:
         new = {one.service for one in found if one.full_name not in self._cards}
         for service in sorted(new):
             with self._place, ui.element("section").classes("fd-section").props(f"aria-label={service}"):
@@ -109,7 +110,7 @@ class _Page:
 class _Card:
     """One fault with its form."""
 
-    def __init__(self, viewer: Viewer, fault: ServiceFault, update: frame.Update) -> None:
+    def __init__(self, viewer: Viewer, fault: Found, update: frame.Update) -> None:
         self._viewer, self._fault, self._update = viewer, fault, update
         self._source = viewer.console.sources.faults
         self._was: object = ()

@@ -12,7 +12,7 @@ import httpx
 
 from console.settings import Settings
 from console.sources.alertmanager import AlertmanagerSource, HeldAlert, Silence
-from console.sources.faults import FaultSource, ServiceFault
+from console.sources.faults import FaultSource
 from console.sources.http import Answerer, Health, Source, SourceDown, SourceError, SourceRefused
 from console.sources.inbox import InboxSource, Notice
 from console.sources.loki import LokiSource
@@ -32,7 +32,6 @@ __all__ = [
     "LokiSource",
     "Notice",
     "PrometheusSource",
-    "ServiceFault",
     "Shared",
     "Silence",
     "Source",

@@ -2,44 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from console.sources.http import Answerer, SourceError
 from console.sources.sharing import Shared
+from firedrill.fault.client import Found, Value, found_of
 
 NOW_TTL = 2.0
-Value = float | int | str
-
-
-@dataclass(frozen=True)
-class FaultParameter:
-    """A parameter as its service declares it; bounds are inclusive, None where there is none."""
-
-    name: str
-    default: Value
-    minimum: float | None
-    maximum: float | None
-    unit: str
-    choices: tuple[str, ...]
-    help: str
-
-
-@dataclass(frozen=True)
-class ServiceFault:
-    """A fault as its service shows it; `active` and `expires_at` (unix seconds) are None until it is set."""
-
-    service: str
-    name: str
-    help: str
-    parameters: tuple[FaultParameter, ...]
-    active: Mapping[str, Value] | None
-    expires_at: float | None
-
-    @property
-    def full_name(self) -> str:
-        """service/name, as every command takes it."""
-        return f"{self.service}/{self.name}"
 
 
 class FaultSource:
@@ -54,15 +22,15 @@ class FaultSource:
         """The services that may have faults, by name."""
         return tuple(sorted(self._services))
 
-    async def listed(self, service: str) -> tuple[ServiceFault, ...]:
+    async def listed(self, service: str) -> tuple[Found, ...]:
         """What can be broken in a service, and what is."""
         ask = self._services[service]
         body = await self._shared.get(
             service, NOW_TTL, lambda: ask.get("/faults", headers=self._headers)
         )  # fmt: skip
-        return tuple(_fault(service, one) for one in body["faults"])
+        return tuple(found_of(service, one) for one in body["faults"])
 
-    async def all(self) -> tuple[tuple[ServiceFault, ...], tuple[SourceError, ...]]:
+    async def all(self) -> tuple[tuple[Found, ...], tuple[SourceError, ...]]:
         """What can be broken anywhere, and the errors of services that could not be asked."""
         answers = await asyncio.gather(*(self._tried(service) for service in self.services))
         found = tuple(one for answer in answers if isinstance(answer, tuple) for one in answer)
@@ -89,26 +57,8 @@ class FaultSource:
         finally:
             self._shared.clear()
 
-    async def _tried(self, service: str) -> tuple[ServiceFault, ...] | SourceError:
+    async def _tried(self, service: str) -> tuple[Found, ...] | SourceError:
         try:
             return await self.listed(service)
         except SourceError as error:
             return error
-
-
-def _fault(service: str, told: Any) -> ServiceFault:
-    active = told["active"]
-    return ServiceFault(
-        service,
-        told["name"],
-        told["help"],
-        tuple(
-            FaultParameter(
-                one["name"], one["default"], one["minimum"], one["maximum"], one["unit"],
-                tuple(one["choices"]), one["help"],
-            )
-            for one in told["parameters"]
-        ),
-        active["parameters"] if active else None,
-        float(active["expires_at"]) if active else None,
-    )  # fmt: skip

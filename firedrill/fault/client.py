@@ -79,7 +79,7 @@ class Faults:
     def listed(self, service: str) -> list[Found]:
         """What can be broken in a service, and what is."""
         answer = self._send("GET", service, "")
-        return [_found(service, one) for one in answer.json()["faults"]]
+        return [found_of(service, one) for one in answer.json()["faults"]]
 
     def set(
         self, service: str, name: str, parameters: Mapping[str, Value], *, ttl_seconds: float | None
@@ -88,7 +88,7 @@ class Faults:
         body: dict[str, object] = {"parameters": dict(parameters)}
         if ttl_seconds is not None:
             body["ttl_seconds"] = ttl_seconds
-        return _found(service, self._send("PUT", service, f"/{name}", body).json())
+        return found_of(service, self._send("PUT", service, f"/{name}", body).json())
 
     def clear(self, service: str, name: str | None = None) -> None:
         """Heal one fault, or all of a service. No error when nothing is set."""
@@ -134,7 +134,8 @@ def _reason(answer: httpx.Response) -> str:
         return f"HTTP {answer.status_code}: {answer.text[:300]}"
 
 
-def _found(service: str, told: Mapping[str, Any]) -> Found:
+def found_of(service: str, told: Mapping[str, Any]) -> Found:
+    """A fault as the /faults route of `service` tells it."""
     active = told["active"]
     return Found(
         service=service,

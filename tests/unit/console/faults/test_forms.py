@@ -3,22 +3,21 @@
 import pytest
 
 from console.faults.forms import asked, checked_ttl, rows
-from console.sources import ServiceFault
-from console.sources.faults import FaultParameter, Value
 from firedrill.errors import UsageError
+from firedrill.fault.client import Found, Parameter, Value
 
 PARAMETERS = (
-    FaultParameter("rate", 0.5, 0.0, 1.0, "share", (), "of requests"),
-    FaultParameter("milliseconds", 150, 1, 5000, "ms", (), "longer"),
-    FaultParameter("mode", "slow", None, None, "", ("slow", "gone"), "how"),
+    Parameter("rate", 0.5, 0.0, 1.0, "share", (), "of requests"),
+    Parameter("milliseconds", 150, 1, 5000, "ms", (), "longer"),
+    Parameter("mode", "slow", None, None, "", ("slow", "gone"), "how"),
 )
 
 
 def fault(
     *, active: dict[str, Value] | None = None, expires_at: float | None = None, name: str = "slow"
-) -> ServiceFault:
+) -> Found:
     """A fault of fds."""
-    return ServiceFault("fds", name, "Answers late", PARAMETERS, active, expires_at)
+    return Found("fds", name, "Answers late", PARAMETERS, active, expires_at)
 
 
 def test_fields_begin_with_their_defaults_and_say_their_bounds() -> None:
