@@ -61,6 +61,17 @@ def test_all_boards_are_listed(open_page: Open) -> None:
     assert {f"/boards/{uid}" for uid in BOARDS} <= set(links)
 
 
+def test_an_alerts_link_finds_its_board(open_page: Open) -> None:
+    """Without Grafana, dashboard_url leads here."""
+    page = open_page("/d/fds-performance")
+    poll_until(
+        lambda: page.ask("location.pathname") == "/boards/fds-performance",
+        "the board",
+        PATIENCE,
+        interval=0.2,
+    )
+
+
 @pytest.mark.parametrize("uid", sorted(BOARDS))
 def test_board_shows_data_in_every_panel(open_page: Open, uid: str) -> None:
     """Nothing is left empty that has data, nothing is named as unknown, nothing jumps."""
