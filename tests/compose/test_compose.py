@@ -165,6 +165,8 @@ def test_every_backend_may_be_killed_under_load(stack: Site, report: Report) -> 
     report.parts["kills"] = time.monotonic() - begin
     kills = {death.component: death.killed for death in deaths}
     assert [text for one in found for text in lost_of(one, kills)] == []
+    assert stack.firedrill("start", "traffic").returncode == 0
+    poll_until(lambda: containers(stack.engine)["traffic"].ready, "traffic runs again", 60)
     done = stack.firedrill("verify", "--json")
     assert [one["check"] for one in json.loads(done.stdout)["checks"] if one["result"] == "failed"] == []
 
