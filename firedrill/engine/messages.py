@@ -9,6 +9,7 @@ from firedrill.errors import EnvironmentProblem
 LOCAL = "or run without containers: make up RUNTIME=local"
 _ADDRESS = re.compile(r"(?:Bind for|exposing port TCP|host port|listen tcp4?)\s+\[?([0-9.:]+?)\]?:(\d+)")
 _IMAGE = re.compile(r"(?:manifest for|pull access denied for|docker\.io/library/)\s*([\w./:-]+)")
+_STARTED = re.compile(r"dependency failed to start|container \S+ (?:is unhealthy|exited \()")
 _HOST = re.compile(r"https?://([^/\"\s]+)/")
 
 
@@ -25,7 +26,12 @@ class _Kind:
 
 
 def classify(said: str) -> EnvironmentProblem | None:
-    """The error that `said`, the output of docker or of compose, stands for; None when it is not known."""
+    """The error that `said`, the output of docker or of compose, stands for; None when it is not known.
+
+    Nor when a container started and then failed: what compose said before that, it could do without.
+    """
+    if _STARTED.search(said):
+        return None
     for kind in _KINDS:
         found = kind.pattern.search(said)
         if found is not None:

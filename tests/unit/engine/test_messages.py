@@ -41,6 +41,15 @@ def test_only_the_line_that_tells_is_repeated() -> None:
 
 @pytest.mark.parametrize(
     "said",
+    ["dependency failed to start: container x-1 is unhealthy", "container x-1 exited (1)"],
+)
+def test_a_container_that_fails_is_the_cause(said: str) -> None:
+    """Compose may first have asked for an image that it could do without."""
+    assert classify(f"{SAID['registry'][0]['said']}\n{said}") is None
+
+
+@pytest.mark.parametrize(
+    "said",
     ["", "Container firedrill-loki-1  Healthy", "dependency failed to start: container x is unhealthy"],
 )
 def test_what_is_not_known_is_not_guessed(said: str) -> None:
