@@ -36,15 +36,24 @@ class Piece:
 
 @dataclass(frozen=True)
 class Candidate:
-    """All pieces, the topology that mounts them, and running copies whose source is gone."""
+    """All pieces, the topology that mounts them, and running copies whose source is gone.
+
+    `contained` says that the files name folders of a container.
+    """
 
     topology: Topology
     pieces: tuple[Piece, ...]
     gone: tuple[tuple[str, Path], ...] = ()
+    contained: bool = False
 
     def of(self, service: str) -> tuple[Piece, ...]:
         """The files of one service."""
         return tuple(piece for piece in self.pieces if piece.service == service)
+
+    def volumes(self, service: str) -> tuple[str, ...]:
+        """The folders of its container that a service has for itself and that are not on this machine."""
+        mounts = self.topology.services[service].mounts if self.contained else ()
+        return tuple(mount.target for mount in mounts if mount.kind == "volume")
 
     def touched(self) -> frozenset[str]:
         """The services of which a file is new, changed or gone."""
@@ -101,7 +110,7 @@ def _docker(stack: Stack, settings: Settings, scratch: Path) -> Candidate:
             for path in sorted(piece.live.parent.glob("*"))
             if path.is_file() and path not in known and (piece.service, path) not in gone
         ]
-    return Candidate(topology, tuple(pieces), tuple(gone))
+    return Candidate(topology, tuple(pieces), tuple(gone), contained=True)
 
 
 def _mounted(service: Service, project: Path) -> Iterator[tuple[PurePosixPath, Path]]:

@@ -1,5 +1,6 @@
 """Each component's own tool run over the candidate, before anything of the running stack is touched."""
 
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,8 @@ def check(candidate: Candidate, scratch: Path, *, run: Run) -> Iterator[Checked]
         if not pieces:
             continue
         folder = scratch / name
-        checked = {_copy(piece, folder): piece.source for piece in pieces}
+        volumes = candidate.volumes(name)
+        checked = {_copy(piece, folder, volumes): piece.source for piece in pieces}
         files = [
             folder / path.relative_to("/") for path in _configs(candidate.topology.services[name].command)
         ]
@@ -101,10 +103,17 @@ def _origin(project: Path, name: str, inside: Path) -> Path:
     )
 
 
-def _copy(piece: Piece, folder: Path) -> Path:
+def _copy(piece: Piece, folder: Path, volumes: Sequence[str]) -> Path:
+    """The piece's copy below `folder`, where `volumes` are too: a checker may look for what it names."""
     target = folder / piece.inside.relative_to("/")
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(piece.content)
+    content = piece.content
+    for volume in volumes:
+        here = folder / volume.lstrip("/")
+        here.mkdir(parents=True, exist_ok=True)
+        named = rb"(?<![\w./-])" + re.escape(volume.encode()) + rb"(?![\w.-])"
+        content = re.sub(named, str(here).replace("\\", r"\\").encode(), content)
+    target.write_bytes(content)
     return target
 
 

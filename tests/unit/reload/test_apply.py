@@ -126,3 +126,24 @@ def test_a_tool_that_is_not_there_is_told(tmp_path: Path, topology: Topology) ->
         f"--config={tmp_path}/collector/etc/otelcol/tempo.yml",
     ]
     assert (tmp_path / "collector/etc/otelcol/tempo.yml").read_bytes() == b"{}"
+
+
+def test_a_containers_folders_are_there_for_its_checker(tmp_path: Path, topology: Topology) -> None:
+    """The Collector's checker looks for the folder of its queue, which only its container has."""
+    piece = Piece(
+        "collector", PurePosixPath("/etc/otelcol/collector.yml"), tmp_path / "source", tmp_path / "live",
+        b"directory: /var/lib/otelcol\nother: /srv/var/lib/otelcol\n",
+    )  # fmt: skip
+    seen: list[str] = []
+
+    def run(service: str, binary: str, words: object, folder: Path) -> tuple[int, str] | None:
+        seen.append((folder / "etc/otelcol/collector.yml").read_text())
+        assert (folder / "var/lib/otelcol").is_dir()
+        return 0, ""
+
+    for contained in (True, False):
+        found = Candidate(topology, (piece,), contained=contained)
+        assert [one.finding for one in check(found, tmp_path / "scratch", run=run)] == [None]
+    here = tmp_path / "scratch/collector/var/lib/otelcol"
+    other = "other: /srv/var/lib/otelcol\n"
+    assert seen == [f"directory: {here}\n{other}", f"directory: /var/lib/otelcol\n{other}"]
