@@ -100,7 +100,7 @@ def environment(folder: Path) -> dict[str, str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything in this folder is an integration test, with time for a cold start of the stack.
 
-    The report comes first: its budgets are for background traffic, not for the thousands of requests of tests.
+    The report comes first: its budgets are for background traffic, not for thousands of requests of tests.
     """
     items.sort(key=lambda item: item.path.name != "test_report.py")
     for item in items:
