@@ -107,7 +107,10 @@ class Stage:
         for one in comparisons(rule.expression):
             if one.left.startswith(_GRACE) and one.operator in {">", ">="}:
                 opposite = {">": "<=", ">=": "<"}[one.operator]
-                if count := self.around.metrics.value(f"count({one.left} {opposite} {one.right})"):
+                value = self.around.metrics.value
+                if count := value(f"count({one.left} {opposite} {one.right})"):
                     text = f"{count:.0f} targets that Prometheus has not scraped {one.right} times yet"
                     found.append(f"{text} ({one.left})")
+                elif not value(f"count({one.left} {one.operator} {one.right})"):
+                    found.append(f"no target that Prometheus has scraped ({one.left})")
         return found

@@ -458,17 +458,19 @@ def test_calm_must_hold_for_a_whole_window() -> None:
 
 
 class Restarted(World):
-    """Prometheus has begun anew: at first two of its targets lack scrapes, until `known` seconds later."""
+    """Prometheus has begun anew: it has scraped nothing for `silent` seconds, not enough for `known`."""
 
-    known = 12.0
+    silent, known = 3.0, 12.0
 
     def rule(self, drill: Drill) -> LoadedRule:
         return replace(RULE, expression="up == 0 and count_over_time(up[30s]) >= 18")
 
     def value(self, promql: str) -> float | None:
-        if promql.startswith("count("):
-            assert promql == "count(count_over_time(up[30s]) < 18)"
-            return 2.0 if self.time < 1000.0 + self.known else None
+        new = self.time < 1000.0 + self.known
+        if promql == "count(count_over_time(up[30s]) < 18)":
+            return 2.0 if new and self.time >= 1000.0 + self.silent else None
+        if promql == "count(count_over_time(up[30s]) >= 18)":
+            return None if new else 17.0
         return super().value(promql)
 
 
