@@ -10,10 +10,13 @@ from pathlib import Path
 import httpx
 
 from firedrill.clients import Jaeger, Loki
+from firedrill.clients.traces import Span
 from tests.integration.resilience.load import Answer
 
 MOST_LINES = 5000  # what Loki gives at once
+MOST_TRACES = 5000
 SLICE_SECONDS = 10.0
+LONGEST_SPAN_SECONDS = 60.0
 _EXPORTED = re.compile(r"^telemetry_spans_exported_total (\S+)$", re.M)
 _DROPPED = re.compile(r"^telemetry_spans_dropped_total\{[^}]*\} (\S+)$", re.M)
 
@@ -76,12 +79,27 @@ def accepted_things(answers: Iterable[Answer]) -> Mapping[str, list[tuple[str, s
 
 def spans_stored(jaeger: Jaeger, service: str, *, start: float, end: float) -> set[tuple[str, str]]:
     """Trace and span id of every stored span of a service whose trace it was in between two unix seconds."""
+    return {(span.trace_id, span.span_id) for span in _spans(jaeger, service, start, end)}
+
+
+def spans_ended(jaeger: Jaeger, service: str, *, start: float, end: float) -> set[tuple[str, str]]:
+    """Trace and span id of every stored span of a service that ended between two unix seconds."""
     return {
         (span.trace_id, span.span_id)
-        for trace in jaeger.recent(service, start=start, end=end, limit=5000)
-        for span in trace.spans
-        if span.service == service
+        for span in _spans(jaeger, service, start - LONGEST_SPAN_SECONDS, end)
+        if start * 1e9 <= span.start + span.duration < end * 1e9
     }
+
+
+def _spans(jaeger: Jaeger, service: str, start: float, end: float) -> Iterator[Span]:
+    while start < end:
+        until = min(end, start + SLICE_SECONDS)
+        traces = jaeger.recent(service, start=start, end=until, limit=MOST_TRACES)
+        assert len(traces) < MOST_TRACES, (
+            f"more traces of {service} than Jaeger gives at once: ask for less time"
+        )
+        yield from (span for trace in traces for span in trace.spans if span.service == service)
+        start = until
 
 
 def span_counts(http: httpx.Client, url: str) -> SpanCounts | None:
