@@ -74,16 +74,16 @@ check: setup-dev ## Fast checks without backends: lint, types, unit and contract
 	@$(PYTHON_BIN) -m pytest -q $(PARALLEL) -m "not servers" tests/unit tests/contract
 	@echo "not run here: tests that start PostgreSQL or Redis, and those of the running stack; make test has them"
 
-test: setup-dev ## Everything: checks, then the whole stack (builds what is missing)
+test: setup-dev ## Everything: checks, docker-compose.yml on an engine where one can be had, the whole local stack (builds what is missing)
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@$(FIREDRILL) build --all
 	@THOROUGH=1 $(PYTHON_BIN) -m pytest -q $(PARALLEL) tests/unit tests/contract
+	@$(PYTHON_BIN) -m pytest tests/compose
 	@$(PYTHON_BIN) -m pytest tests/integration
-	@echo "not run here: docker-compose.yml on an engine; make test-compose does it (as root, about ten minutes)"
 
-test-compose: setup-dev ## docker-compose.yml on a real engine of its own, with stand-ins for the official images; needs root
+test-compose: setup-dev ## The part of it on a real engine of its own, with stand-ins for the official images; needs root
 	@$(PYTHON_BIN) -m pytest tests/compose
 
 clean: setup ## Stop the stack and delete its data, after asking

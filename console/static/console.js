@@ -25,6 +25,15 @@ function fdNextTheme() {
 fdShowTheme();
 fdSystem.addEventListener("change", fdShowTheme);
 
+// On a phone the navigation is wider than the screen: where one is has to be in sight.
+new MutationObserver((_, watching) => {
+  const here = document.querySelector('.fd-nav [aria-current="page"]');
+  if (!here) return;
+  watching.disconnect();
+  const nav = here.parentElement, place = here.getBoundingClientRect(), seen = nav.getBoundingClientRect();
+  nav.scrollLeft += place.left + place.width / 2 - seen.left - seen.width / 2;
+}).observe(document.documentElement, { childList: true, subtree: true });
+
 const fdClock = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });

@@ -8,16 +8,22 @@ from typing import Any
 
 import yaml
 
+from firedrill.parity import read, save
+from firedrill.parity.document import PARTS
+from firedrill.parity.reading import settle
 from firedrill.wait import poll_until
 from tests.compose.containers import containers, faults_of, used
 from tests.compose.killing import kill_under_load
 from tests.compose.report import Report
-from tests.compose.site import OWN_IMAGE, Site
+from tests.compose.site import OWN_IMAGE, ROOT, Site
 from tests.integration.resilience.killing import QUEUED_SECONDS, Counts
 from tests.integration.resilience.search import Search
 from tests.integration.resilience.search import faults_of as lost_of
 from tests.integration.resilience.table import table
 
+PARITY = ROOT / "reports" / "parity-docker.json"
+SETTLE_SECONDS = 120.0
+TRACES = 40  # by then also what background traffic does seldom has happened
 KILLED = (
     # The services first: what the last one takes along is waited for.
     "fds", "ecommerce", "postgres", "redis", "prometheus", "alertmanager", "loki", "promtail", "collector",
@@ -25,10 +31,15 @@ KILLED = (
 )  # fmt: skip
 
 
-def blocks(site: Site) -> dict[str, Any]:
+def all_blocks(site: Site) -> dict[str, Any]:
     """The services of the file under test."""
     found: dict[str, Any] = yaml.safe_load((site.checkout / "docker-compose.yml").read_text())["services"]
-    return {name: block for name, block in found.items() if not block.get("profiles")}
+    return found
+
+
+def blocks(site: Site) -> dict[str, Any]:
+    """Those that run without a profile."""
+    return {name: block for name, block in all_blocks(site).items() if not block.get("profiles")}
 
 
 def test_the_file_under_test_is_the_one_that_users_run(stack: Site) -> None:
@@ -71,6 +82,22 @@ def test_verify_passes(stack: Site, report: Report) -> None:
     told = stack.must("verify", seconds=300)
     report.parts["make verify"] = time.monotonic() - begin
     assert ", 0 failed" in told.splitlines()[-1], told
+
+
+def test_what_it_offers_is_written_down(stack: Site) -> None:
+    """For tests/integration/test_parity.py, which compares it with the local runtime's."""
+    view = stack.view()
+    settle(view, http=stack.http, deadline_seconds=SETTLE_SECONDS)
+
+    def traffic_was_everywhere() -> bool:
+        now = time.time()
+        return len(stack.jaeger.recent("workflow", start=now - 900, end=now, limit=TRACES)) == TRACES
+
+    poll_until(traffic_was_everywhere, "background traffic has been everywhere", 240, interval=2)
+    document = read(view, http=stack.http)
+    assert {part for part in PARTS if not document[part]} == set()
+    PARITY.parent.mkdir(exist_ok=True)
+    save(PARITY, document)
 
 
 def test_memory_stays_within_the_limits(stack: Site, report: Report) -> None:
@@ -169,6 +196,21 @@ def test_every_backend_may_be_killed_under_load(stack: Site, report: Report) -> 
     poll_until(lambda: containers(stack.engine)["traffic"].ready, "traffic runs again", 60)
     done = stack.firedrill("verify", "--json")
     assert [one["check"] for one in json.loads(done.stdout)["checks"] if one["result"] == "failed"] == []
+
+
+def test_a_collector_takes_promtails_place(stack: Site, report: Report) -> None:
+    """`LOGS=collector`: one log shipper stands in the other's place, and the same checks pass."""
+    begin = time.monotonic()
+    stack.must("up", "LOGS=collector")
+    report.parts["make up LOGS=collector"] = time.monotonic() - begin
+    shippers = {name for name, one in containers(stack.engine).items() if one.ready} & {
+        "promtail", "log-collector",
+    }  # fmt: skip
+    assert shippers == {"log-collector"}
+    found = containers(stack.engine)["log-collector"]
+    assert list(faults_of(found, all_blocks(stack)["log-collector"])) == []
+    told = stack.must("verify", "LOGS=collector", seconds=300)
+    assert ", 0 failed" in told.splitlines()[-1], told
 
 
 def test_down_leaves_nothing_running(stack: Site, report: Report) -> None:

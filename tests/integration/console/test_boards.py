@@ -231,6 +231,19 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(open_page: Open) -> None:
         assert page.ask("document.documentElement.scrollWidth") <= PHONE[0], path
 
 
+def test_on_a_phone_the_navigation_shows_where_one_is(open_page: Open) -> None:
+    """Its last entry is in sight on its own page."""
+    page = open_page("/sandbox", size=PHONE)
+    ends = page.ask(
+        "[...document.querySelectorAll('.fd-nav a')].slice(-1).map(one => [one.href, one.ariaCurrent,"
+        " one.getBoundingClientRect().left, one.getBoundingClientRect().right])[0]"
+    )
+    address, current, left, right = ends
+    assert address.endswith("/sandbox")
+    assert current == "page"
+    assert 0 <= left < right <= PHONE[0]
+
+
 @contextmanager
 def own_console(stack: LiveStack, boards: Path, **environment: str) -> Iterator[ConsoleUnderTest]:
     """A console beside the stack's, on boards of the test's own."""
