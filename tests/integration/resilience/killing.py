@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,16 +66,31 @@ class Counts:
         return lost
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A component at one moment; `since` in unix seconds, from when on it is as it is."""
+
+    pid: int
+    ready: bool
+    since: float
+    detail: str
+
+
 def kill_under_load(live: Any, component: str, run: str, counts: Counts, *, away: str = "") -> Death:
     """Kill -9 a component while there is load, and wait until it and all answers are good again.
 
     What it sends to may be `away`: stopped before, and started once the component is back.
     """
     view = live.view()
+
+    def look() -> Seen:
+        found = view.state()[component]
+        return Seen(found.pid, found.phase == "ready", found.since, f"{found.phase}: {found.detail}")
+
     if away:
         live.must("stop", away)
     try:
-        death = _kill(live, component, f"{run}-{component}{away}", counts)
+        death = kill(component, look, Load(view.url, f"{run}-{component}{away}"), counts)
     finally:
         if away:
             live.must("start", away)
@@ -85,19 +100,19 @@ def kill_under_load(live: Any, component: str, run: str, counts: Counts, *, away
     return death
 
 
-def _kill(live: Any, component: str, run: str, counts: Counts) -> Death:
-    view = live.view()
-    before = view.state()[component]
-    assert before.phase == "ready", f"{component} is {before.phase}: {before.detail}"
-    with Load(view.url, run) as load:
+def kill(component: str, look: Callable[[], Seen], asking: Load, counts: Counts) -> Death:
+    """The death itself, of what `look` sees, while `asking` goes on."""
+    before = look()
+    assert before.ready, f"{component} is {before.detail}"
+    with asking as load:
         time.sleep(BEFORE_SECONDS)  # the load's own time, not a wait for readiness
         lost = counts.advance()
         killed = time.time()
         os.kill(before.pid, signal.SIGKILL)
 
         def again() -> float:
-            now = view.state()[component]
-            return now.since if now.phase == "ready" and now.pid != before.pid else 0.0
+            now = look()
+            return now.since if now.ready and now.pid not in {0, before.pid} else 0.0
 
         ready = poll_until(again, f"{component} is ready again", READY_SECONDS, interval=0.1)
 
