@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ class StubJudgment:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                stub.answer(self)
+                with suppress(BrokenPipeError, ConnectionResetError):  # the one who asked was killed
+                    stub.answer(self)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
