@@ -111,11 +111,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", required=True, type=float, help="stops by itself after this time")
     parser.add_argument("--url", help="base URL; default: <SERVICE>_URL, else this machine's published port")
     parser.add_argument("--seed", type=int, help="same seed, same requests; default: new ones, never cached")
+    parser.add_argument(
+        "--while-stdin", action="store_true", help="stop when standard input ends, as with a pipe's writer"
+    )
     asked = parser.parse_args(arguments)
     seed = asked.seed if asked.seed is not None else time.time_ns()
     url = asked.url or os.environ.get(f"{service_of(asked.target).upper()}_URL")
     try:
-        summary = asyncio.run(_until_signal(asked.target, asked.rate, asked.seconds, url, seed))
+        summary = asyncio.run(
+            _until_told(
+                asked.target, asked.rate, asked.seconds, url=url, seed=seed, while_stdin=asked.while_stdin
+            )
+        )
     except RefusedTrafficError as error:
         print(error, file=sys.stderr)
         return 2
@@ -123,11 +130,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _until_signal(target: str, rate: float, seconds: float, url: str | None, seed: int) -> Summary:
-    stop = asyncio.Event()
+async def _until_told(
+    target: str, rate: float, seconds: float, *, url: str | None, seed: int, while_stdin: bool
+) -> Summary:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.set)
+    if while_stdin:
+        await loop.connect_read_pipe(lambda: _AtEnd(stop), sys.stdin)
     return await run(target, rate=rate, seconds=seconds, url=url, seed=seed, stop=stop)
+
+
+class _AtEnd(asyncio.Protocol):
+    """Sets an event when the other end of the pipe is closed, as it is by the death of its process."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    def eof_received(self) -> None:
+        self._stop.set()
 
 
 def _check_bounds(target: str, rate: float, seconds: float) -> None:

@@ -1,4 +1,7 @@
-"""A drill's traffic: `python -m loadtest.drill` as a process of its own, always stopped."""
+"""A drill's traffic: `python -m loadtest.drill` as a process of its own, always stopped.
+
+It hangs on a pipe to the process that asked for it: when that is killed, the traffic ends as well.
+"""
 
 import json
 import os
@@ -32,7 +35,7 @@ class LiveTraffic:
             self._url_of(target.partition("-")[0]),  # a stream is named after its service
         ]
         return TrafficProcess(
-            [*command, "--rate", f"{rate:g}", "--seconds", f"{seconds:g}"],
+            [*command, "--rate", f"{rate:g}", "--seconds", f"{seconds:g}", "--while-stdin"],
             folder=Path(__file__).resolve().parents[2],
         )
 
@@ -46,7 +49,7 @@ class TrafficProcess:
         # A session of its own: Ctrl-C reaches the drill alone, which then heals first and stops this.
         self._process = subprocess.Popen(
             list(command), cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
         )  # fmt: skip
 
     def ended(self) -> str | None:

@@ -1,6 +1,8 @@
 """The running stack as a drill sees it: what is asked of each API, and what is read from its answer."""
 
 import json
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -286,6 +288,30 @@ def test_traffic_ends_on_request_and_tells_what_it_sent(tmp_path: Path) -> None:
     assert traffic.ended() is None
     assert traffic.stop() == {"sent": 3}
     assert traffic.stop() == {"sent": 3}
+
+
+PARENT = """
+import sys
+from firedrill.drill.traffic import LiveTraffic
+traffic = LiveTraffic(lambda service: sys.argv[1]).start("fds", rate=1, seconds=60)
+print(traffic._process.pid, flush=True)
+traffic._process.wait()
+"""
+
+
+def test_traffic_ends_with_the_process_that_asked_for_it() -> None:
+    """Also when that is killed and can stop nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        service.settimeout(30)
+        address = f"http://127.0.0.1:{service.getsockname()[1]}"
+        command = [sys.executable, "-c", PARENT, address]
+        with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdout is not None
+            status = Path(f"/proc/{parent.stdout.readline().strip()}/stat")
+            service.accept()[0].close()  # it runs
+            assert status.exists()
+            parent.kill()
+        poll_until(lambda: not status.exists() or ") Z " in status.read_text(), "the traffic's end", 20)
 
 
 def test_traffic_that_cannot_start_says_why(tmp_path: Path) -> None:
