@@ -26,6 +26,11 @@ class Answer:
             found = found.get(key) if isinstance(found, dict) else None
         return found
 
+    def lines(self, *path: str) -> list[dict[str, object]]:
+        """The objects in the list at `path`, or none."""
+        found = self.value(*path)
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
 
 def never(answer: Answer) -> bool:
     """No answer is a decline."""

@@ -129,9 +129,7 @@ def _enter(shopper: Shopper) -> Script:
     shopper.token = answer.text("token")
     if shopper.token:
         answer = yield _get("/cart", "shop cart", shopper)
-        lines = answer.value("items")
-        known = [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
-        shopper.cart = {str(line.get("product_id")) for line in known}
+        shopper.cart = {str(line.get("product_id")) for line in answer.lines("items")}
 
 
 def mistyped(shopper: Shopper) -> Request:
@@ -177,12 +175,28 @@ def _buy_with_account(shopper: Shopper) -> Script:
     yield from _fill_cart(shopper)
     if not shopper.cart or not shopper.token:
         return
-    yield _get("/cart", "shop cart", shopper)
+    answer = yield _get("/cart", "shop cart", shopper)
+    if shopper.account is None:
+        yield from _put_away_dear(shopper, answer)
+        if not shopper.cart:
+            return
     buying = purchases.customer(shopper.choose, shopper.name)
     yield from pay(shopper, buying, "legitimate", shopper.headers())
     shopper.cart.clear()
     if shopper.choose.random() < 0.3:
         yield _get("/orders", "shop orders", shopper)
+
+
+def _put_away_dear(shopper: Shopper, answer: Answer) -> Script:
+    """Who has only just registered does not spend a fortune: of dear carts the dearest is put back."""
+    worth = {str(line.get("product_id")): line.get("amount") for line in answer.lines("items")}
+    left = {product: amount for product, amount in worth.items() if isinstance(amount, int)}
+    for product in sorted(left, key=lambda one: (-left[one], one)):
+        if sum(left.values()) <= purchases.DEAR_KRW:
+            return
+        del left[product]
+        shopper.cart.discard(product)
+        yield _put(shopper, product, 0)
 
 
 def _buy_as_guest(shopper: Shopper) -> Script:

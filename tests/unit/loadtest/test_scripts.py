@@ -173,7 +173,13 @@ def _answered(script: Script) -> "itertools.chain[Request]":
     ("facts", "verdict"),
     [
         ({}, "legitimate"),
-        ({"country": "KR", "billing_country": "KR", "amount": 2_500_000.0}, "legitimate"),
+        ({"country": "KR", "billing_country": "KR", "amount": 900_000.0}, "legitimate"),
+        ({"country": "KR", "billing_country": "KR", "amount": 2_500_000.0}, "fraud"),
+        (
+            {"country": "KR", "billing_country": "KR", "amount": 2_500_000.0, "account_age_days": 90},
+            "legitimate",
+        ),
+        ({"country": "US", "billing_country": "KR"}, "fraud"),
         ({"country": "T1", "billing_country": "KR"}, "fraud"),
         ({"country": "US", "billing_country": "KR", "account_age_days": 2}, "fraud"),
         ({"country": "US", "billing_country": "KR", "account_age_days": 900}, "legitimate"),
@@ -181,8 +187,32 @@ def _answered(script: Script) -> "itertools.chain[Request]":
     ],
 )
 def test_a_stranger_s_payment_is_guessed(facts: dict[str, object], verdict: str) -> None:
-    """A reviewer judges by countries and by the age of the account."""
+    """A reviewer judges by countries and by the age of the account, which a guest does not have."""
     assert guess(facts) == verdict
+    assert guess(facts, ["account_new"]) == verdict
+    assert guess(facts, ["account_new", "cti_device"]) == "fraud"
+
+
+def test_who_has_just_registered_spends_no_fortune() -> None:
+    """Of a dear cart the dearest is put back until it is usual; a demo user buys it."""
+
+    class Dear(Shop):
+        def __call__(self, request: Request) -> Answer:
+            if request.name == "shop cart":
+                amounts = {"p-001": 650_000, "p-002": 40_000, "p-003": 800_000}
+                lines = [{"product_id": one, "amount": amount} for one, amount in amounts.items()]
+                return Answer(200, {"items": lines, "amount": sum(amounts.values())})
+            return super().__call__(request)
+
+    def put_back(user: int) -> set[str]:
+        """Between looking at the cart and the till, not when it is tidied up."""
+        played, _ = visits(Dear(), user=user, fraud=0.0)
+        after = (two for one, two in itertools.pairwise(played) if one.name == "shop cart")
+        return {one.path.rpartition("/")[2] for one in after if one.body == {"quantity": 0}}
+
+    assert "p-003" in put_back(99)
+    assert "p-001" not in put_back(99)
+    assert "p-003" not in put_back(0)
 
 
 def test_parts_of_the_rate_make_one() -> None:
