@@ -67,7 +67,7 @@ def up(
         project, "up", "--detach", "--wait", "--build", *(f"--scale={name}=0" for name in without)
     )
     values = {name: value for name, value in settings.values.items() if name not in SECRETS}
-    code, said = run_showing(command, folder=project, environ={**values, **environ, **_environ()})
+    code, said = run_showing(command, folder=project, environ=compose_environ(values, environ))
     if code:
         problem = classify(said)
         if problem is not None:
@@ -237,13 +237,15 @@ def _compose(project: Path, *words: str) -> list[str]:
     return ["docker", "compose", "-f", str(project / COMPOSE_FILE), *every, *words]
 
 
-def _environ() -> dict[str, str]:
+def compose_environ(settings: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """What compose is started with: `chosen` above all, for the profiles in it follow from settings, too."""
     names = {"PATH", "HOME"}
-    return {
+    inherited = {
         key: value
         for key, value in os.environ.items()
         if key in names or key.startswith(("DOCKER_", "COMPOSE_"))
     }
+    return {**settings, **inherited, **chosen}
 
 
 def _marker(layout: Layout) -> Path:

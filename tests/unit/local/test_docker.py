@@ -3,8 +3,10 @@
 import stat
 from pathlib import Path, PurePosixPath
 
+import pytest
+
 from firedrill.copies import mounting, variables, write_copies
-from firedrill.docker import moved_ports, topology
+from firedrill.docker import compose_environ, moved_ports, topology
 from firedrill.settings import Settings, read_settings
 
 PROJECT = Path(__file__).parents[3]
@@ -55,3 +57,15 @@ def test_every_published_port_is_moved() -> None:
             assert port.container == before.container
             assert port.host == before.host + (2000 if port.variable else 0)
     assert moved_ports(plain, 2000) == moved_ports(moved, 0)
+
+
+def test_profiles_that_follow_from_settings_outweigh_the_callers_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """COMPOSE_PROFILES may stand, empty, in the environment, while LOGS=collector needs one of its own."""
+    monkeypatch.setenv("COMPOSE_PROFILES", "")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///engine")
+    found = compose_environ({"COMPOSE_PROFILES": "", "PACE": "demo"}, {"COMPOSE_PROFILES": "log-collector"})
+    assert found["COMPOSE_PROFILES"] == "log-collector"
+    assert found["DOCKER_HOST"] == "unix:///engine"
+    assert found["PACE"] == "demo"
