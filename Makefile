@@ -81,7 +81,7 @@ test: setup-dev ## Everything: checks, docker-compose.yml on an engine where one
 	@$(FIREDRILL) build --all
 	@THOROUGH=1 $(PYTHON_BIN) -m pytest -q $(PARALLEL) tests/unit tests/contract
 	@$(PYTHON_BIN) -m pytest tests/compose
-	@$(PYTHON_BIN) -m pytest tests/integration
+	@$(PYTHON_BIN) -m pytest --durations=15 --durations-min=10 tests/integration
 
 test-compose: setup-dev ## The part of it on a real engine of its own, with stand-ins for the official images; needs root
 	@$(PYTHON_BIN) -m pytest tests/compose
