@@ -151,16 +151,16 @@ def _label(own: Engine, name: str) -> str:
 def _import(own: Engine, image: Image) -> None:
     settings = [*image.settings, f"LABEL {LABEL}={image.hash}"]
     changes = [word for line in settings for word in ("--change", line)]
-    child = subprocess.Popen(
+    with subprocess.Popen(
         ["nice", "-n", "19", "docker", "import", *changes, "-", image.name],
-        env=dict(own.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert child.stdin is not None
-    with child.stdin as stream:
-        image.write(stream)
-    assert child.stderr is not None
-    said = child.stderr.read().decode()
-    assert child.wait() == 0, f"docker import {image.name}: {said}"
+        env=dict(own.environ), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    ) as child:  # fmt: skip
+        assert child.stdin is not None
+        assert child.stderr is not None
+        with child.stdin as stream:
+            image.write(stream)
+        said = child.stderr.read().decode()
+    assert child.returncode == 0, f"docker import {image.name}: {said}"
 
 
 def make_checkout(target: Path) -> Path:
