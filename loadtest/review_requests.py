@@ -18,7 +18,7 @@ AT_ONCE = 5  # of a page: others work on the same queue, and a page grows old
 REMEMBERED = 20_000
 HIDING = frozenset({"A1", "A2", "T1", "XX"})  # what geolocation gives for proxies and unknown places
 OLD_DAYS = 60
-DEAR_KRW = 1_500_000  # more than guests' carts hold
+MOST_OF_GUESTS_KRW = 1_500_000  # their carts hold less
 THREAT = "cti_"  # the factors of the threat feed
 LIKENESS = ("items_count", "payment_method", "country", "shipping_country", "billing_country")
 
@@ -134,7 +134,7 @@ def guess(facts: Mapping[str, object], factors: Sequence[object] = ()) -> Verdic
     unknown = guest or (isinstance(age, int) and age < OLD_DAYS)
     foreign = country is not None and country != billing
     sent_away = shipping is not None and shipping != billing
-    dear = guest and isinstance(amount, int | float) and amount >= DEAR_KRW
+    dear = guest and isinstance(amount, int | float) and amount >= MOST_OF_GUESTS_KRW
     odd = foreign or sent_away or dear if unknown else foreign and sent_away
     return "fraud" if country in HIDING or odd else "legitimate"
 
