@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from firedrill.errors import FiredrillError
 from firedrill.local import packages
 from firedrill.local.system import Package
 from firedrill.wait import poll_until
@@ -32,11 +33,18 @@ FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 NO_REGISTRY = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
 
 
+class NoEngineError(Exception):
+    """This machine starts no engine, with the reason."""
+
+
 def install_programs() -> None:
     """Debian's packages for what is missing, without starting the engine that they bring."""
     missing = {package.debian: package for name, package in PROGRAMS.items() if shutil.which(name) is None}
     if missing:
-        packages.install(list(missing.values()), print)
+        try:
+            packages.install(list(missing.values()), print)
+        except FiredrillError as error:
+            raise NoEngineError(f"{', '.join(missing)} cannot be installed: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,8 @@ def _await(engine: Engine, daemon: "subprocess.Popen[bytes]", log: Path) -> None
         return asked.returncode == 0
 
     poll_until(answers, "dockerd answers", ENGINE_SECONDS)
-    assert daemon.poll() is None, f"dockerd ended:\n{log.read_text()[-3000:]}"
+    if daemon.poll() is not None:
+        raise NoEngineError(f"dockerd ended: {log.read_text().strip()[-1000:]}")
 
 
 @contextmanager
