@@ -12,7 +12,7 @@ from tests.compose import events
 from tests.compose.conditions import why_not
 from tests.compose.engine import NoEngineError
 from tests.compose.report import Report
-from tests.compose.site import ROOT, Site, site
+from tests.compose.site import PARITY, ROOT, Site, site
 
 HERE = Path(__file__).resolve().parent
 UP_SECONDS = 900
@@ -20,8 +20,13 @@ COLD_SECONDS = 3600  # compiles components, makes Debian roots
 LEADING = ("DOCKER_HOST", "DOCKER_CONFIG")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs an engine; where none can be had it says so."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Everything in this folder needs an engine; where none can be had it says so.
+
+    An earlier run's parity document goes first: the local runtime is compared with this run's or with none.
+    """
+    if not config.option.collectonly:
+        PARITY.unlink(missing_ok=True)
     reason = why_not()
     for item in items:
         if HERE in item.path.parents:

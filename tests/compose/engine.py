@@ -28,6 +28,7 @@ BRIDGE = "fdtest0"
 GATEWAY = ipaddress.ip_interface("10.213.255.1/24")
 POOL = "base=10.213.0.0/17,size=24"
 ENGINE_SECONDS = 60.0
+_OF_DOCKER = ("DOCKER_", "COMPOSE_")
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 # Whoever asks a registry all the same is told so at once, and not after a minute.
 NO_REGISTRY = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
@@ -82,29 +83,38 @@ class Engine:
 @contextmanager
 def running(folder: Path, compose: Path) -> Iterator[Engine]:
     """Start an engine with its data in `folder`; at the end nothing of it runs, the firewall is as before."""
-    run = Path(tempfile.mkdtemp(prefix="firedrill-engine-"))
     folder.mkdir(parents=True, exist_ok=True)
-    plugins = run / "config" / "cli-plugins"
-    plugins.mkdir(parents=True)
-    (plugins / "docker-compose").symlink_to(compose)
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("DOCKER_", "COMPOSE_"))},
-        "DOCKER_HOST": f"unix://{run}/docker.sock",
-        "DOCKER_CONFIG": str(run / "config"),
-    }
-    engine = Engine(environ, folder)
-    with _firewall(), _bridge(), (run / "dockerd.log").open("w") as log:
-        daemon = subprocess.Popen(
-            _command(folder, run), env={**os.environ, **NO_REGISTRY}, stdout=log, stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
-        try:
-            _await(engine, daemon, run / "dockerd.log")
+    # A daemon that was killed leaves mounts, which must not hide the error that led there.
+    with tempfile.TemporaryDirectory(prefix="firedrill-engine-", ignore_cleanup_errors=True) as name:
+        run = Path(name)
+        plugins = run / "config" / "cli-plugins"
+        plugins.mkdir(parents=True)
+        (plugins / "docker-compose").symlink_to(compose)
+        environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(_OF_DOCKER)},
+            "DOCKER_HOST": f"unix://{run}/docker.sock",
+            "DOCKER_CONFIG": str(run / "config"),
+        }
+        engine = Engine(environ, folder)
+        with _firewall(), _bridge(), _daemon(_command(folder, run), engine, run / "dockerd.log"):
             engine.clear()
             try:
                 yield engine
             finally:
                 engine.clear()
+
+
+@contextmanager
+def _daemon(command: Sequence[str], engine: Engine, log: Path) -> Iterator[None]:
+    """The engine's process, ready; ended at the end."""
+    with log.open("w") as written:
+        daemon = subprocess.Popen(
+            command, env={**os.environ, **NO_REGISTRY}, stdout=written, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            _await(engine, daemon, log)
+            yield
         finally:
             daemon.terminate()
             try:
@@ -112,7 +122,6 @@ def running(folder: Path, compose: Path) -> Iterator[Engine]:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
-    shutil.rmtree(run, ignore_errors=True)
 
 
 def _command(folder: Path, run: Path) -> Sequence[str]:

@@ -24,6 +24,7 @@ from tests.compose.standins.archive import Image
 from tests.compose.standins.images import RECIPES, Sources, standin
 
 ROOT = Path(__file__).resolve().parents[2]
+PARITY = ROOT / "reports" / "parity-docker.json"  # for the comparison with the local runtime
 PORT_OFFSET = "2024"
 LABEL = "firedrill.standin"
 COMPONENTS = (

@@ -15,13 +15,12 @@ from firedrill.wait import poll_until
 from tests.compose.containers import containers, faults_of, used
 from tests.compose.killing import kill_under_load
 from tests.compose.report import Report
-from tests.compose.site import OWN_IMAGE, ROOT, Site
+from tests.compose.site import OWN_IMAGE, PARITY, Site
 from tests.integration.resilience.killing import QUEUED_SECONDS, Counts
 from tests.integration.resilience.search import Search
 from tests.integration.resilience.search import faults_of as lost_of
 from tests.integration.resilience.table import table
 
-PARITY = ROOT / "reports" / "parity-docker.json"
 SETTLE_SECONDS = 120.0
 TRACES = 40  # by then also what background traffic does seldom has happened
 KILLED = (
