@@ -7,7 +7,7 @@ FIREDRILL := .venv/bin/firedrill
 PARALLEL := -n logical --dist loadfile
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help up down status logs doctor verify drill drills fault heal load report reload bench check test test-compose clean generate lock setup setup-dev
+.PHONY: help up down status logs doctor verify drill drills calm fault heal load report reload bench check test test-compose clean generate lock setup setup-dev
 
 help: ## Print this help
 	@echo "Firedrill: an observability stack in which every alert is a drill."
@@ -45,6 +45,9 @@ drill: setup ## Run a drill: make drill NAME=FDSSLAViolation; without NAME list 
 
 drills: setup ## Run every drill, side by side where none disturbs another; reports in reports/drills
 	@$(FIREDRILL) drill all
+
+calm: setup ## Watch for false alarms while nothing is broken: make calm MINUTES=30; with PAST=1 look back
+	@$(FIREDRILL) calm $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PAST),--past)
 
 fault: setup ## Break something: make fault NAME=fds/cti_slow PARAMS="milliseconds=150" TTL=60; without NAME list
 	@$(FIREDRILL) fault $(if $(NAME),set $(NAME) $(PARAMS) $(if $(TTL),--ttl $(TTL)),list)

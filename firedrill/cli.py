@@ -140,6 +140,16 @@ def drill(
     _leave(_call("firedrill.drill", "main", names or [], report))
 
 
+@cli.command()
+def calm(
+    minutes: Annotated[float, typer.Option(min=0.0, max=1440.0, help="How long.")] = 30.0,
+    past: Annotated[bool, typer.Option("--past", help="Judge the last minutes; do not wait.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write the table there too, as Markdown.")] = None,
+) -> None:
+    """Watch for false alarms: while nothing is broken no alert may fire; says how near each came."""
+    _leave(_call("firedrill.calm", "main", minutes, past, report))
+
+
 fault = typer.Typer(help="Break something in the running stack, and heal it.", no_args_is_help=True)
 cli.add_typer(fault, name="fault")
 
