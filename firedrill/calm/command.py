@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from firedrill.clients import open_http
+from firedrill.documents import write
 from firedrill.errors import CheckFailed, EnvironmentProblem, NotRunning, UsageError
 
 from .live import LiveStack, RunningStack
@@ -76,8 +77,8 @@ def run(
     findings = live.findings(began, clock())
     print_findings(console, findings)
     for path in files:
-        _write(path, as_markdown(findings))
-    _write(files[0].with_suffix(".json"), as_json(findings))
+        write(path, as_markdown(findings))
+    write(files[0].with_suffix(".json"), as_json(findings))
     console.print(f"report: {files[0]}", highlight=False, soft_wrap=True)
     if interrupted:
         return INTERRUPTED
@@ -132,11 +133,3 @@ def _watch(
     except KeyboardInterrupt:
         return True
     return False
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise EnvironmentProblem(f"{path} cannot be written", str(error), "see who owns the folder") from None

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from firedrill.drill.report import machine
+from firedrill.documents import machine
 
 from .model import Course, Findings
 

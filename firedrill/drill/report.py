@@ -1,8 +1,6 @@
 """Drill results on disk: JSON and JUnit for programs, Markdown for people, and each drill's last result."""
 
 import json
-import os
-import platform
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from firedrill.errors import EnvironmentProblem, UsageError
+from firedrill.documents import machine, write
+from firedrill.errors import UsageError
 
 from .display import bound_lines
 from .model import Drill
@@ -48,7 +47,7 @@ def write_report(path: Path, results: Iterable[Result]) -> list[Path]:
     for suffix, form in forms.items():
         if path.suffix in {"", suffix}:
             file = path.with_suffix(suffix)
-            _write(file, form())
+            write(file, form())
             written.append(file)
     return written
 
@@ -83,11 +82,6 @@ def as_junit(results: Sequence[Result]) -> str:
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def machine() -> str:
-    """What it was measured on, without naming it."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
-
-
 def spread(results: Iterable[Result], name: str) -> dict[str, float] | None:
     """Median and worst of measured time over lower bound at a step; None when nothing was measured."""
     ratios = [ratio for one in results if (ratio := one.ratio(name)) is not None]
@@ -96,7 +90,7 @@ def spread(results: Iterable[Result], name: str) -> dict[str, float] | None:
 
 def remember(folder: Path, result: Result) -> None:
     """Keep `result` as the last one of its drill."""
-    _write(_last(folder, result.slice, result.alert), json.dumps(result.as_dict(), default=str) + "\n")
+    write(_last(folder, result.slice, result.alert), json.dumps(result.as_dict(), default=str) + "\n")
 
 
 def last_result(folder: Path, drill: Drill) -> dict[str, Any] | None:
@@ -188,11 +182,3 @@ def _seconds(value: float | None) -> str:
 
 def _last(folder: Path, slice_name: str, alert: str) -> Path:
     return folder / f"{slice_name}-{alert}.json"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise EnvironmentProblem(f"{path} cannot be written", str(error), "choose another --report") from None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from firedrill.errors import EnvironmentProblem
+from firedrill.documents import write
 from firedrill.load.alerts import Verdict
 from firedrill.load.capacity import PROMISED_TPS, Judged, Search, cost_of_order, limits
 from firedrill.load.measures import API_TARGET_SECONDS, FDS_TARGET_SECONDS
@@ -132,12 +132,7 @@ def write_summary(folder: Path, report: Report) -> None:
     """summary.json and summary.md in `folder`. Raises EnvironmentProblem when they cannot be written."""
     texts = {"summary.json": json.dumps(report.document(), indent=2) + "\n", "summary.md": report.markdown()}
     for name, text in texts.items():
-        try:
-            (folder / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise EnvironmentProblem(
-                f"{folder / name} cannot be written", str(error), "free the disk"
-            ) from None
+        write(folder / name, text)
 
 
 def _row(name: str, route: Route) -> tuple[str, ...]:

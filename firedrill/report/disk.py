@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from firedrill.errors import EnvironmentProblem
+from firedrill.documents import write
 
 from .flow import DAY
 from .model import Budgets, Figure
@@ -65,11 +65,7 @@ def remembered(file: Path) -> list[Look]:
 def remember(file: Path, looks: Sequence[Look], latest: Look) -> None:
     """Keep the looks at this start of the stack that are not too old. Raises EnvironmentProblem."""
     kept = [one for one in looks if _comparable(one, latest, least=0.0)]
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps([asdict(one) for one in (*kept, latest)]), "utf-8")
-    except OSError as error:
-        raise EnvironmentProblem(f"{file} cannot be written", str(error), "see who owns reports/") from None
+    write(file, json.dumps([asdict(one) for one in (*kept, latest)]))
 
 
 def first_of(looks: Sequence[Look], latest: Look) -> Look | None:

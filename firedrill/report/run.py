@@ -8,7 +8,8 @@ import httpx
 from rich.console import Console
 
 from firedrill.clients import Trace, open_http
-from firedrill.errors import EnvironmentProblem, NotRunning, UsageError
+from firedrill.documents import write
+from firedrill.errors import NotRunning, UsageError
 
 from . import disk, flow, series, show
 from .budgets import FILE, read_budgets
@@ -62,7 +63,7 @@ def run(
     report = made(live, stack, budgets, looks=folder / LOOKS, at=clock(), longest=longest)
     show.print_report(console, report)
     for name, text in (("report.json", show.as_json(report)), ("report.md", show.as_markdown(report))):
-        _write(folder / name, text)
+        write(folder / name, text)
     console.print(f"report: {folder / 'report.md'}", highlight=False, soft_wrap=True)
     return 1 if report.exceeded else 0
 
@@ -147,11 +148,3 @@ def _remarks(stack: RunningStack) -> Sequence[str]:
         "in its first hours a store grows faster than later: what comes in is logged, and compacted "
         "afterwards; PostgreSQL's own log is bounded and not counted",
     )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise EnvironmentProblem(f"{path} cannot be written", str(error), "see who owns reports/") from None
