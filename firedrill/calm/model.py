@@ -35,7 +35,7 @@ class Closest:
 
 @dataclass(frozen=True)
 class Course:
-    """How an alert fared: seconds that it was pending at most in one go, whether it fired.
+    """How an alert fared: whether it fired, and the most seconds that its condition held in one go.
 
     `closest` is None where its condition cannot be taken apart, or gave nothing all the time.
     """

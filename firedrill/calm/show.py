@@ -12,7 +12,7 @@ from firedrill.documents import machine
 
 from .model import Course, Findings
 
-HEADS = ("alert", "fired", "pending for at most", "it fires after", "came to", "where it was nearest")
+HEADS = ("alert", "fired", "held for at most", "it fires after", "came to", "where it was nearest")
 NEAREST = 6  # rows on a terminal; the report has them all
 
 
