@@ -25,6 +25,8 @@ def look_back(stack: Any, minutes: float) -> tuple[Any, Any]:
 @pytest.fixture(scope="module")
 def start(stack: Any) -> tuple[Any, Any]:
     """From the start of the stack until now: this file runs before anything is broken or loaded."""
+    beats = 'count_over_time(ALERTS{alertname="Watchdog"}[1h])'
+    poll_until(lambda: (stack.prometheus.query(beats).total() or 0) >= 60, "90 s of evaluations", 180)
     return look_back(stack, 60)
 
 
