@@ -63,7 +63,7 @@ def run(
         )
     now, interrupted = clock(), False
     if past:
-        began = live.evaluated_from(max(now - seconds, _up_since(stack)), now)
+        began = live.evaluated_from(max(now - seconds, live.up_since()), now)
         if now - began < LEAST_SECONDS:
             raise NotRunning(
                 "there is not enough to look back on",
@@ -83,12 +83,6 @@ def run(
     if interrupted:
         return INTERRUPTED
     return 0 if findings.calm else 1
-
-
-def _up_since(stack: RunningStack) -> float:
-    """Unix second of Prometheus's last start; what its data hold of an earlier run is not looked at."""
-    own = stack.state().get("prometheus")
-    return own.since if own else 0.0
 
 
 def _begin(live: LiveStack) -> None:

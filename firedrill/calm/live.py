@@ -1,12 +1,12 @@
 """The running stack as a watch for false alarms asks it: Prometheus and the inbox."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import httpx
 
 from firedrill.clients import Backend, Prometheus
-from firedrill.clients.prometheus import Answer
+from firedrill.clients.prometheus import Answer, unix_seconds
 
 from .closeness import Course as Values
 from .closeness import closest
@@ -25,14 +25,6 @@ class RunningStack(Protocol):
     @property
     def started(self) -> frozenset[str]: ...
     def url(self, service: str, container_port: int | None = None) -> str: ...
-    def state(self) -> Mapping[str, "State"]: ...
-
-
-class State(Protocol):
-    """How a service is; `since` in unix seconds."""
-
-    @property
-    def since(self) -> float: ...
 
 
 class LiveStack:
@@ -71,6 +63,10 @@ class LiveStack:
             for rule in group["rules"]
             if rule["labels"].get("severity") != "none"
         )
+
+    def up_since(self) -> float:
+        """Unix second of Prometheus's last start; what its data hold is older, and of another run."""
+        return unix_seconds(self._prometheus.get("/api/v1/status/runtimeinfo")["data"]["startTime"])
 
     def evaluated_from(self, began: float, ended: float) -> float:
         """The first unix second after `began` at which rules were evaluated; `ended` when they were not."""

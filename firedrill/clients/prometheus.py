@@ -154,7 +154,7 @@ def targets_of(body: Any) -> tuple[Target, ...]:
 
 
 def _target(one: Any) -> Target:
-    scraped = _unix(one.get("lastScrape", ""))
+    scraped = unix_seconds(one.get("lastScrape", ""))
     return Target(one["labels"], one["scrapeUrl"], one["health"], one.get("lastError", ""), scraped)
 
 
@@ -163,13 +163,6 @@ def _rule(one: Any) -> Rule:
     return Rule(one["name"], one["type"], one.get("health", "unknown"), error, one.get("state", ""))
 
 
-def _unix(text: str) -> float:
-    """Unix seconds of an RFC 3339 time with any number of decimals; 0 for Go's zero time and for nothing."""
-    if not text or text.startswith("0001-"):
-        return 0.0
-    head, _, rest = text.partition(".")
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    zone = rest[len(digits) :] if digits else ""
-    if not digits:
-        return datetime.fromisoformat(text).timestamp()
-    return datetime.fromisoformat(f"{head}.{digits[:6]:0<6}{zone}").timestamp()
+def unix_seconds(text: str) -> float:
+    """An RFC 3339 time with any number of decimals; 0 for Go's zero time and for nothing."""
+    return 0.0 if not text or text.startswith("0001-") else datetime.fromisoformat(text).timestamp()

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +11,7 @@ import httpx
 import yaml
 
 from firedrill.clients import Backend, Prometheus, open_http
+from firedrill.clients.prometheus import unix_seconds
 from firedrill.errors import CheckFailed
 from firedrill.pace import format_duration, seconds
 
@@ -75,7 +75,7 @@ class LiveMetrics:
         alerts = self._prometheus.get("/api/v1/alerts")["data"]["alerts"]
         return [
             ActiveAlert(
-                one["labels"].get("alertname", ""), one["labels"], one["state"], _unix(one["activeAt"])
+                one["labels"].get("alertname", ""), one["labels"], one["state"], unix_seconds(one["activeAt"])
             )
             for one in alerts
         ]
@@ -94,7 +94,7 @@ class LiveMetrics:
 
     def evaluated_at(self, drill: Drill) -> float:
         """Unix seconds of the last evaluation of the drill's rule."""
-        return _unix(self._find(drill)[2]["lastEvaluation"])
+        return unix_seconds(self._find(drill)[2]["lastEvaluation"])
 
     def resend_seconds(self) -> float:
         """For how long Prometheus does not repeat an alert to Alertmanager."""
@@ -232,8 +232,3 @@ class LiveHeartbeat(Backend):
         return Pulse(
             bool(found["alive"]), None if last is None else float(last), float(found["limit_seconds"])
         )
-
-
-def _unix(text: str) -> float:
-    """Unix seconds of Go's RFC 3339, whose fractions may have nine digits."""
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()

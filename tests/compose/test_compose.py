@@ -20,6 +20,7 @@ from tests.integration.resilience.killing import QUEUED_SECONDS, Counts
 from tests.integration.resilience.search import Search
 from tests.integration.resilience.search import faults_of as lost_of
 from tests.integration.resilience.table import table
+from tests.integration.starts import check_calm
 
 SETTLE_SECONDS = 120.0
 TRACES = 40  # by then also what background traffic does seldom has happened
@@ -97,6 +98,12 @@ def test_what_it_offers_is_written_down(stack: Site) -> None:
     assert {part for part in PARTS if not document[part]} == set()
     PARITY.parent.mkdir(exist_ok=True)
     save(PARITY, document)
+
+
+def test_the_start_is_calm(stack: Site) -> None:
+    """From the first evaluation on no alert fires for no reason."""
+    done = stack.make("calm", "PAST=1", "MINUTES=60")
+    check_calm(done, json.loads((stack.checkout / "reports/calm/calm.json").read_text("utf-8")))
 
 
 def test_memory_stays_within_the_limits(stack: Site, report: Report) -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +22,14 @@ LABELS = {"alertname": "TooSlow", "system": "shop", "severity": "warning"}
 
 
 @dataclass(frozen=True)
-class State:
-    """How a service is."""
-
-    since: float
-
-
-@dataclass(frozen=True)
 class Stack:
-    """A stack that has run since a unix second."""
+    """A running stack."""
 
-    since: float = 0.0
     pace: str = "demo"
     started: frozenset[str] = frozenset({"prometheus", "inbox", "traffic"})
 
     def url(self, service: str, container_port: int | None = None) -> str:
         return f"http://{service}"
-
-    def state(self) -> Mapping[str, State]:
-        return {"prometheus": State(self.since)}
 
 
 @dataclass
@@ -55,6 +45,7 @@ class Backends:
     requests: float = 600.0
     fault: str = ""
     late: float = 0.0
+    started: float = 0.0
     messages: tuple[Mapping[str, Any], ...] = ()
     since: list[float] = field(default_factory=list)
 
@@ -72,6 +63,8 @@ class Backends:
             rule = {"name": "TooSlow", "query": "slow > 10", "duration": 30, "labels": LABELS}
             beat = {"name": "Watchdog", "query": "vector(1)", "duration": 0, "labels": {"severity": "none"}}
             return {"groups": [{"interval": 2, "rules": [rule, beat]}]}
+        if request.url.path == "/api/v1/status/runtimeinfo":
+            return {"startTime": f"{datetime.fromtimestamp(self.started, UTC).isoformat()[:19]}.000000123Z"}
         query = request.url.params["query"]
         if request.url.path == "/api/v1/query_range" and query.startswith("ALERTS"):
             first = float(request.url.params["start"]) + self.late
@@ -243,8 +236,8 @@ def test_interrupted(watch: Watch) -> None:
 def test_looking_back_does_not_wait_and_ends_at_the_start_of_the_stack(watch: Watch) -> None:
     """Of the ten minutes that were asked for there are only four."""
     clock = Clock()
-    backends = Backends(seconds=240.0)
-    assert watch(backends, stack=Stack(since=NOW - 240), clock=clock, past=True, minutes=10.0) == 0
+    backends = Backends(seconds=240.0, started=NOW - 240)
+    assert watch(backends, clock=clock, past=True, minutes=10.0) == 0
     assert "in 4.0 minutes" in watch.said.getvalue()
     assert backends.since == [NOW - 240]
     assert clock.pauses == 0
@@ -263,4 +256,4 @@ def test_what_proves_nothing_is_refused(watch: Watch) -> None:
     with pytest.raises(EnvironmentProblem, match="silence without traffic"):
         watch(Backends(), stack=Stack(started=frozenset({"prometheus"})))
     with pytest.raises(NotRunning, match="not enough to look back on"):
-        watch(Backends(), stack=Stack(since=NOW - 10), past=True)
+        watch(Backends(started=NOW - 10), past=True)
