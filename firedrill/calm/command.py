@@ -9,7 +9,7 @@ from rich.text import Text
 
 from firedrill.clients import open_http
 from firedrill.documents import write
-from firedrill.errors import CheckFailed, EnvironmentProblem, NotRunning, UsageError
+from firedrill.errors import CheckFailed, EnvironmentProblem, FiredrillError, NotRunning, UsageError
 
 from .live import LiveStack, RunningStack
 from .show import as_json, as_markdown, print_findings
@@ -95,7 +95,7 @@ def _begin(live: LiveStack) -> None:
         raise CheckFailed(
             "it is not calm now",
             f"there is {', '.join(sorted(active))}",
-            "see why: http://127.0.0.1:8080/alerts",
+            "wait until it has ended; firedrill query 'ALERTS' shows it",
         )
 
 
@@ -107,7 +107,10 @@ def _watch(
     clock: Callable[[], float],
     pause: Callable[[float], None],
 ) -> bool:
-    """Tell what comes up until `end`; True when the user ended it before."""
+    """Tell what comes up until `end`; True when the user ended it before.
+
+    A Prometheus that is silent meanwhile ends nothing: what it did not evaluate is missing at the end.
+    """
     console.print(
         f"watching for {(end - clock()) / 60:g} minutes; Ctrl-C judges what has been until then",
         highlight=False,
@@ -116,7 +119,7 @@ def _watch(
     told = clock()
     try:
         while (now := clock()) < end:
-            active = live.active()
+            active = _active(live)
             for name in sorted(active - seen):
                 console.print(Text(f"{(end - now) / 60:.1f} minutes left: {name}"))
             seen = active
@@ -127,3 +130,10 @@ def _watch(
     except KeyboardInterrupt:
         return True
     return False
+
+
+def _active(live: LiveStack) -> frozenset[str]:
+    try:
+        return live.active()
+    except FiredrillError as error:
+        return frozenset({f"nobody knows: {error.what}"})

@@ -45,11 +45,14 @@ class Backends:
     requests: float = 600.0
     fault: str = ""
     late: float = 0.0
+    away: bool = False
     started: float = 0.0
     messages: tuple[Mapping[str, Any], ...] = ()
     since: list[float] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
+            raise httpx.ConnectError("refused")
         if request.url.host == "inbox":
             self.since.append(float(request.url.params["since"]))
             return httpx.Response(200, json={"messages": list(self.messages)})
@@ -217,6 +220,19 @@ def test_what_comes_up_is_told_at_once(watch: Watch) -> None:
 
     assert watch(backends, clock=Later()) == 0
     assert watch.said.getvalue().count("minutes left: TooSlow (pending)") == 1
+
+
+def test_a_silent_prometheus_does_not_end_the_watch(watch: Watch) -> None:
+    """It is told once; what was not evaluated meanwhile counts at the end."""
+    backends = Backends()
+
+    class Gone(Clock):
+        def pause(self, seconds: float) -> None:
+            super().pause(seconds)
+            backends.away = NOW + 20 < self.now < NOW + 40
+
+    assert watch(backends, clock=Gone()) == 0
+    assert watch.said.getvalue().count("minutes left: nobody knows: Prometheus") == 1
 
 
 def test_it_must_be_calm_to_begin_with(watch: Watch) -> None:
