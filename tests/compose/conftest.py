@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 from tests.compose import events
 from tests.compose.conditions import why_not
+from tests.compose.containers import last_words
 from tests.compose.engine import NoEngineError
 from tests.compose.report import Report
 from tests.compose.site import PARITY, ROOT, Site, site
@@ -35,6 +36,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(
                     pytest.mark.skip(reason=f"docker-compose.yml did not run on an engine: {reason}")
                 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With a failure comes what the containers said: by the time that somebody reads it they are gone."""
+    report = yield
+    here = getattr(item, "funcargs", {}).get("stack")
+    if report.when == "call" and report.failed and isinstance(here, Site):
+        report.sections.append(("last words of the containers", last_words(here.engine)))
+    return report
 
 
 @pytest.fixture(scope="session")

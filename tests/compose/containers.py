@@ -14,6 +14,9 @@ MEMORY = Path("/sys/fs/cgroup/memory/docker")
 _MEBIBYTE = 1 << 20
 
 
+TOLD = "4m"  # so far back a failed test shows what the containers said
+
+
 @dataclass(frozen=True)
 class Container:
     """One container; memory in MiB, `pid` that of its first process on this machine."""
@@ -126,3 +129,12 @@ def moment(text: str) -> float:
     return datetime.fromisoformat(
         re.sub(r"\.\d+", lambda found: found[0][:7].ljust(7, "0"), text)
     ).timestamp()
+
+
+def last_words(engine: Engine) -> str:
+    """The last lines of every container, under its name."""
+    told = []
+    for name, one in sorted(containers(engine).items()):
+        done = engine.call("logs", f"--since={TOLD}", "--tail=25", one.id)
+        told.append(f"{name}: {one.state} {one.health}\n{done.stdout}{done.stderr}")
+    return "\n".join(told)

@@ -57,14 +57,18 @@ class Engine:
 
     def docker(self, *words: str, seconds: float = 300) -> str:
         """The output of `docker` with `words`, which has to succeed."""
-        done = subprocess.run(
-            ["docker", *words], env=dict(self.environ), capture_output=True, text=True, check=False,
-            timeout=seconds,
-        )  # fmt: skip
+        done = self.call(*words, seconds=seconds)
         assert done.returncode == 0, (
             f"docker {' '.join(words)}: exit {done.returncode}\n{done.stderr[-3000:]}"
         )
         return done.stdout
+
+    def call(self, *words: str, seconds: float = 300) -> "subprocess.CompletedProcess[str]":
+        """`docker` with `words`; the caller looks at the exit code."""
+        return subprocess.run(
+            ["docker", *words], env=dict(self.environ), capture_output=True, text=True, check=False,
+            timeout=seconds,
+        )  # fmt: skip
 
     def inspect(self, *names: str) -> list[dict[str, object]]:
         """What `docker inspect` says of containers, images or volumes."""
