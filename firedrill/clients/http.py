@@ -1,14 +1,14 @@
 """One HTTP call to one backend, with the two ways in which it can fail."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from firedrill.errors import FiredrillError
 
-Params = Mapping[str, str | int | float]
+Params = Mapping[str, str | int | float | Sequence[str]]
 
 
 class BackendError(FiredrillError):

@@ -14,6 +14,7 @@ from .steps import Steps
 
 HEAL_SECONDS = 10.0  # how long a heal is tried again when the service does not answer
 PROCESS_HEAL_SECONDS = 90.0  # a process must start and become ready
+LONGEST_TTL_SECONDS = 3600  # the most that a service takes; slow drills at production pace need more
 TTL_MARGIN_SECONDS = 60  # after the last moment at which the drill itself would heal
 
 
@@ -35,7 +36,8 @@ class Healing:
         faulted = around.clock.now()
         self._is_set = True  # also when the request fails: it may have arrived
         try:
-            around.faults.set(self._fault, ttl_seconds=int(at_most) + TTL_MARGIN_SECONDS)
+            ttl = min(int(at_most) + TTL_MARGIN_SECONDS, LONGEST_TTL_SECONDS)
+            around.faults.set(self._fault, ttl_seconds=ttl)
         except (Refused, UsageError, EnvironmentProblem):  # so nothing is broken
             self._is_set = False
             raise

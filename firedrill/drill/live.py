@@ -1,5 +1,6 @@
 """The running stack as a drill sees it: Prometheus, Alertmanager, inbox, fault routes and traffic."""
 
+import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -101,6 +102,14 @@ class LiveMetrics:
         flags = self._prometheus.get("/api/v1/status/flags")["data"]
         return seconds(str(flags["rules.alert.resend-delay"]))
 
+    def fired_besides(self, alert: ActiveAlert, *, seconds: float) -> int:
+        """As Metrics.fired_besides."""
+        group = {name: alert.labels.get(name, "") for name in ("system", "service")}
+        wanted = selector({"alertname": alert.name, "alertstate": "firing", **group})
+        found = self._prometheus.query(f"count_over_time(ALERTS{wanted}[{seconds:.0f}s])").series
+        states = {"__name__", "alertstate"}
+        return sum({k: v for k, v in one.labels.items() if k not in states} != alert.labels for one in found)
+
     def course(self, selector: str, *, end: float, step: float, count: int) -> Sequence[float]:
         """As Metrics.course."""
         found = self._prometheus.query_range(
@@ -158,6 +167,11 @@ def _duration(value: float) -> str:
     return format_duration(round(float(value) * 1000))
 
 
+def selector(labels: Mapping[str, str]) -> str:
+    """Matchers for exactly these labels, for Prometheus and Alertmanager."""
+    return "{" + ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items()) + "}"
+
+
 class LiveNotifier(Backend):
     """Alertmanager's HTTP API."""
 
@@ -169,6 +183,18 @@ class LiveNotifier(Backend):
         config = yaml.safe_load(self.get("/api/v2/status")["config"]["original"])
         times = route_times(config["route"], labels)
         return seconds(times["group_wait"]), seconds(times["group_interval"])
+
+    def held(self, labels: Mapping[str, str]) -> str:
+        """As Notifier.held."""
+        matchers = [f"{name}={json.dumps(value)}" for name, value in labels.items()]
+        found = self.get("/api/v2/alerts", {"filter": matchers})
+        told = [
+            f"has it since {one['startsAt'][11:19]} UTC, {one['status']['state']}"
+            + (", inhibited" if one["status"]["inhibitedBy"] else "")
+            + (", silenced" if one["status"]["silencedBy"] else "")
+            for one in found
+        ]
+        return "; ".join(told) or "holds no such alert"
 
 
 def route_times(route: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, str]:

@@ -77,12 +77,18 @@ class Metrics(Protocol):
     def resend_seconds(self) -> float:
         """For how long Prometheus does not repeat an alert to Alertmanager."""
 
+    def fired_besides(self, alert: ActiveAlert, *, seconds: float) -> int:
+        """How many others of the same name, system and service fired within the last `seconds`."""
+
 
 class Notifier(Protocol):
     """Alertmanager's timings."""
 
     def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
         """group_wait and group_interval, in seconds, of the route that an alert with `labels` takes."""
+
+    def held(self, labels: Mapping[str, str]) -> str:
+        """What it knows of alerts with `labels`, to be read after its name."""
 
 
 class Inbox(Protocol):

@@ -12,12 +12,13 @@ from .healing import HEAL_SECONDS, TTL_MARGIN_SECONDS, undisturbed
 from .ideal import Recorded
 from .model import Drill, IdealSeries
 from .needed import needed_rules
+from .notice import Notices
 from .ports import ActiveAlert, LoadedRule, Surroundings, Timings
 from .result import Result, StepFailed
 from .roster import Roster
 from .stage import Afterwards, Stage
 from .steps import POLL_SECONDS, Listener
-from .watch import delivered, held_back, is_own, missing_notices
+from .watch import held_back, is_own
 
 __all__ = ["POLL_SECONDS", "Listener", "Runner"]
 
@@ -46,6 +47,7 @@ class Runner:
         self._deadlines = self._stage.deadlines
         self._arrives = pace_expression(drill.traffic.arrives, pace) if drill.traffic else ""
         self._steps, self._healing = self._stage.steps, self._stage.healing
+        self._notices = Notices(drill, around, self._steps)
         self._bound: Bound | None = None
         self._summary: Mapping[str, object] = {}
 
@@ -59,12 +61,14 @@ class Runner:
         drill, around, steps = self._drill, self._around, self._steps
         rule, timings = self._calm(started)
         with self._stage.roster.beginning:
-            history = self._bring_traffic()
+            history = self._bring_traffic(timings)
             self._estimate(rule, timings, history)
         self._still_calm()
-        faulted = self._healing.inject(at_most=self._deadlines.fire + runbook.SECONDS)
+        by = self._deadlines.fire
+        faulted = self._healing.inject(at_most=by + timings.group_interval + runbook.SECONDS)
         self._rises(rule, timings, faulted)
-        self._notice("notified", "fault", faulted, self._deadlines.fire, "firing")
+        by += self._notices.delay(self._own({"firing"}), timings)
+        self._notice("notified", "fault", faulted, by, "firing")
         runbook.follow(drill, around, steps, faulted=faulted)
         healed = self._healing.heal()
         self._falls(healed)
@@ -88,7 +92,7 @@ class Runner:
         self._stage.calm(started, disturbing, seconds=window)
         return rule, timings
 
-    def _bring_traffic(self) -> History:
+    def _bring_traffic(self, timings: Timings) -> History:
         """Start the traffic and wait until its rate arrives, on top of the background."""
         clock, plan, metrics = self._around.clock, self._drill.traffic, self._around.metrics
         if plan is None:
@@ -99,7 +103,7 @@ class Runner:
         settling = 3 * longest_range(arrives) / 1000 + 10
         self._steps.current, began = "traffic", clock.now()
         # Long enough for every deadline and for the waits on the way, whatever the deadlines of the steps.
-        waits = settling + runbook.SECONDS + 2 * HEAL_SECONDS + TTL_MARGIN_SECONDS
+        waits = settling + timings.group_interval + runbook.SECONDS + 2 * HEAL_SECONDS + TTL_MARGIN_SECONDS
         longest = waits + self._deadlines.fire + self._deadlines.clear
         self._steps.traffic = self._around.traffic.start(plan.target, rate=plan.rate, seconds=longest)
         self._steps.until(
@@ -212,17 +216,8 @@ class Runner:
         self._steps.done("resolved", "heal", healed, least=self._least("resolved"), deadline=clear)
 
     def _notice(self, step: str, since: str, start: float, by: float, status: str) -> None:
-        """Wait for the notice at every place where it is expected, and at no other."""
-        drill, inbox = self._drill, self._around.inbox
-        at = self._steps.until(
-            step,
-            lambda: delivered(drill, inbox.messages(since=start), status=status, step=step),
-            ends=start + by,
-            missing=lambda: f"no {status} notice of {drill.alert} within {by:.0f} s of the {since}",
-            why=lambda: "missing: " + missing_notices(drill, inbox.messages(since=start), status=status),
-            todo="firedrill logs alertmanager",
-        )
-        text = "; ".join(map(str, drill.notices))
+        at = self._notices.arrived(step, since, start, by, status)
+        text = "; ".join(map(str, self._drill.notices))
         self._steps.done(step, since, start, least=self._least(step), deadline=by, at=at, text=text)
 
     def _own(self, states: set[str]) -> ActiveAlert | None:

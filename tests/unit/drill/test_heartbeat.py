@@ -65,6 +65,12 @@ class World:
     def resend_seconds(self) -> float:
         return 6.0
 
+    def fired_besides(self, alert: ActiveAlert, *, seconds: float) -> int:
+        raise NotImplementedError
+
+    def held(self, labels: Mapping[str, str]) -> str:
+        raise NotImplementedError
+
     def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
         return 1.0, EVERY
 

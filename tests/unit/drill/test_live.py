@@ -16,7 +16,7 @@ from firedrill.clients import Unreachable
 from firedrill.drill.live import route_times as times_of
 from firedrill.drill.live import surroundings
 from firedrill.drill.model import Deadlines, Drill, Fault, Signal, TrafficPlan
-from firedrill.drill.ports import Metrics, Pulse, Surroundings
+from firedrill.drill.ports import ActiveAlert, Metrics, Pulse, Surroundings
 from firedrill.drill.traffic import TrafficProcess
 from firedrill.errors import CheckFailed, EnvironmentProblem
 from firedrill.pace.check import PROJECT
@@ -188,6 +188,54 @@ def test_resend_delay_and_last_evaluation_are_prometheus_own() -> None:
     """Both are in the bound of a heartbeat."""
     assert around().metrics.resend_seconds() == 6.0
     assert around().metrics.evaluated_at(DRILL) == pytest.approx(1795255200.5)
+
+
+def test_others_of_the_same_group_are_counted() -> None:
+    """What fired lately with the same name, system and service, the alert itself left out."""
+    own = {"alertname": "A", "system": "s", "service": "x", "instance": "1"}
+    series = [
+        {"metric": {"alertstate": "firing", **own, "instance": instance}, "value": [1, "3"]}
+        for instance in ("1", "2", "3")
+    ]
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["query"])
+        return httpx.Response(200, json={"data": {"resultType": "vector", "result": series}})
+
+    metrics = surroundings(Stack(), httpx.Client(transport=httpx.MockTransport(answer))).metrics
+    assert metrics.fired_besides(ActiveAlert("A", own, "firing", 0.0), seconds=900) == 2
+    matchers = '{alertname="A",alertstate="firing",system="s",service="x"}'
+    assert asked == [f"count_over_time(ALERTS{matchers}[900s])"]
+
+
+@pytest.mark.parametrize(
+    ("alerts", "words"),
+    [
+        ([], "holds no such alert"),
+        ([("active", [], [])], "has it since 10:00:00 UTC, active"),
+        ([("suppressed", ["x"], [])], "has it since 10:00:00 UTC, suppressed, inhibited"),
+        ([("suppressed", [], ["y"])], "has it since 10:00:00 UTC, suppressed, silenced"),
+    ],
+)
+def test_alertmanager_is_asked_what_it_holds(
+    alerts: list[tuple[str, list[str], list[str]]], words: str
+) -> None:
+    """By all labels that are known."""
+    asked: list[list[str]] = []
+    body = [
+        {"startsAt": "2026-11-21T10:00:00.5Z",
+         "status": {"state": state, "inhibitedBy": inhibited, "silencedBy": silenced}}
+        for state, inhibited, silenced in alerts
+    ]  # fmt: skip
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params.get_list("filter"))
+        return httpx.Response(200, json=body)
+
+    notifier = surroundings(Stack(), httpx.Client(transport=httpx.MockTransport(answer))).notifier
+    assert notifier.held({"alertname": "A", "system": "s"}) == words
+    assert asked == [['alertname="A"', 'system="s"']]
 
 
 def test_messages_are_asked_for_since_a_moment() -> None:

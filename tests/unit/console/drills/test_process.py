@@ -58,6 +58,14 @@ class Stack:
         """A minute."""
         return 60.0
 
+    def fired_besides(self, alert: object, *, seconds: float) -> int:
+        """None."""
+        return 0
+
+    def held(self, labels: object) -> str:
+        """Nothing."""
+        return "holds no such alert"
+
     def group_times(self, labels: object) -> tuple[float, float]:
         """Short ones."""
         return 1.0, 30.0
