@@ -23,6 +23,7 @@ from console.sandbox.secret import CURRENT, Secret
 LOOK_EVERY_SECONDS: Final = 1.0
 RUNS_KEPT: Final = 50
 HEAL_TRIES: Final = 20
+CLEAN_SECONDS = 20.0  # how long who starts a run waits for the end of the one before
 
 
 class ConductorError(Exception):
@@ -119,6 +120,7 @@ class Conductor:
 
     async def start_shift(self, seed: int) -> Shift:
         """Begin three incidents, one after another. Raises BusyError, StageError."""
+        await self._cleaned()
         self._needs_peace()
         await self._needs_calm_faults()
         here = [one for one in self.incidents.values() if not self.unavailable(one)]
@@ -182,6 +184,7 @@ class Conductor:
         incident = self.incidents.get(name)
         if incident is None:
             raise MissingError(f"there is no incident {name[:60]!r}; there are: {', '.join(self.incidents)}")
+        await self._cleaned()
         self._needs_peace(but_shift=True)
         if why := self.unavailable(incident):
             raise BusyError(f"{name} cannot be run here: {why}")
@@ -194,6 +197,12 @@ class Conductor:
         self._secret.hide(f"{one.service}/{one.name}" for one in plan.broken if isinstance(one, SetFault))
         self._now.task = asyncio.create_task(self._lead(run.id))
         return run
+
+    async def _cleaned(self) -> None:
+        """A run that is over still heals and stops its traffic; who starts the next one waits for that."""
+        task = self._now.task
+        if self.active is None and task is not None and not task.done():
+            await asyncio.wait({task}, timeout=CLEAN_SECONDS)
 
     def _needs_peace(self, *, but_shift: bool = False) -> None:
         task = self._now.task

@@ -23,11 +23,19 @@ def processes(stack: Any) -> list[psutil.Process]:
     return list(found.values())
 
 
+def connections(process: psutil.Process, kind: str) -> list[Any]:
+    """Those of a process; none when it has ended meanwhile, as PostgreSQL's do with their connection."""
+    try:
+        return list(process.net_connections(kind=kind))
+    except psutil.NoSuchProcess:
+        return []
+
+
 def test_only_loopback_listens(stack: Any) -> None:
     """Every listening socket of every process is on 127.0.0.1, whatever the configs say for containers."""
     open_sockets = []
     for process in processes(stack):
-        for connection in process.net_connections(kind="inet"):
+        for connection in connections(process, "inet"):
             if connection.status == psutil.CONN_LISTEN or (connection.type == 2 and not connection.raddr):
                 open_sockets.append((process.name(), connection.laddr.ip, connection.laddr.port))
     assert len(open_sockets) >= 12
@@ -41,7 +49,7 @@ def test_every_listener_is_known(stack: Any) -> None:
     foreign = [
         (process.name(), connection.laddr.port)
         for process in processes(stack)
-        for connection in process.net_connections(kind="tcp")
+        for connection in connections(process, "tcp")
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port not in known
     ]
     # Peers that are not published (OTLP inside, self-metrics, gRPC) are moved along by the same offset.

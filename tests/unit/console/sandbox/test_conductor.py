@@ -144,6 +144,27 @@ async def test_one_at_a_time(incident: Incident) -> None:
     await conductor.close()
 
 
+async def test_the_next_one_waits_until_the_last_has_cleaned_up(incident: Incident) -> None:
+    """The page offers the next one as soon as a run is over; its traffic takes a moment longer to end."""
+    stopped = asyncio.Event()
+
+    class Slow(FakeStage):
+        async def stop_traffic(self) -> None:
+            await stopped.wait()
+            await super().stop_traffic()
+
+    conductor = conducting(Slow(), incident)
+    first = await conductor.start(incident.name, 7)
+    await until(conductor, first.id, lambda one: one.phase == "over")
+    assert conductor.active is None
+    second = asyncio.create_task(conductor.start(incident.name, 8))
+    await asyncio.sleep(0.05)
+    assert not second.done()
+    stopped.set()
+    assert (await second).id != first.id
+    await conductor.close()
+
+
 async def test_somebody_elses_fault_is_in_the_way(incident: Incident) -> None:
     """A drill, or a fault by hand; its name is not told."""
     conductor = conducting(FakeStage(others=["fds/cti_slow"]), incident)
