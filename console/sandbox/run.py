@@ -108,6 +108,8 @@ class Run:
     slowness: float  # 1 at demo pace, 10 at production pace
     started_at: float
     calm_at: float | None = None
+    disturbed_at: float | None = None
+    """When an alert that could be taken for the page was last there, before the fault."""
     faulted_at: float | None = None
     paged_at: float | None = None
     page: Message | None = None

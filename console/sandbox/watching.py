@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from console.sandbox.run import PATIENCE_SECONDS, SETTLE_SECONDS, Alert, Run, Seen, ended, healed, noted
 
+TOLD_SECONDS = 35.0  # a group_interval at demo pace, and a moment for the way
+
 
 def observe(run: Run, seen: Seen) -> Run:
     """What one look at the stack makes of the run."""
@@ -42,7 +44,8 @@ def _settle(run: Run, seen: Seen) -> Run:
     alerts = [one for one in seen.alerts or () if one.labels.get("severity") != "none"]
     firing = sorted({one.name for one in alerts if one.state == "firing"})
     own = sorted(_own(run, alerts))
-    if seen.alerts is not None and not own and (not firing or waited > PATIENCE_SECONDS):
+    run = _disturbed(run, seen)
+    if seen.alerts is not None and _told(run, seen) and not own and (not firing or waited > PATIENCE_SECONDS):
         still = f" Still firing from before, and not your business: {', '.join(firing)}." if firing else ""
         calm = "The stack is calm." if not firing else ""
         text = f"{calm} You are on call.{still}".strip()
@@ -53,11 +56,26 @@ def _settle(run: Run, seen: Seen) -> Run:
     return run
 
 
+def _disturbed(run: Run, seen: Seen) -> Run:
+    """When one of the run's own alerts was told last."""
+    fires = _own(run, [one for one in seen.alerts or () if one.state == "firing"])
+    return replace(run, disturbed_at=seen.now) if fires else run
+
+
+def _told(run: Run, seen: Seen) -> bool:
+    """Whether Alertmanager has told the end of an alert that was there.
+
+    One that fires again before that is nothing new to it, and no page would come.
+    """
+    return run.disturbed_at is None or seen.now - run.disturbed_at >= TOLD_SECONDS * run.slowness
+
+
 def _stay_calm(run: Run, seen: Seen) -> Run:
     """An own alert that comes before the fault would be taken for the page: wait for calm once more."""
     if not _own(run, seen.alerts or ()):
         return run
-    return noted(replace(run, calm_at=None), seen.now, "An alert came too early; the stack must calm down.")
+    run = replace(_disturbed(run, seen), calm_at=None)
+    return noted(run, seen.now, "An alert came too early; the stack must calm down.")
 
 
 def _own(run: Run, alerts: Iterable[Alert]) -> set[str]:

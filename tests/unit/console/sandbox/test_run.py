@@ -90,6 +90,15 @@ def test_an_own_alert_before_the_fault_is_waited_out(incident: Incident) -> None
     assert run.breaks_at == 130.0 + run.plan.quiet
 
 
+def test_an_own_alert_that_fired_must_have_been_told_off(incident: Incident) -> None:
+    """Were it to fire again before Alertmanager has told its end, no new page would come."""
+    own = Alert("SlowThing", "firing", {"severity": "warning"})
+    run = watching.observe(begun(incident), Seen(105.0, [own]))
+    run = watching.observe(run, Seen(139.0))
+    assert run.phase == "settling"
+    assert watching.observe(run, Seen(141.0)).phase == "quiet"
+
+
 def test_the_fault_is_due_at_the_seeds_moment(incident: Incident) -> None:
     """Not before; not twice; and not told: the phase stays quiet until the page."""
     run = watching.observe(begun(incident), Seen(101.0))
