@@ -23,7 +23,7 @@ from console.sandbox.secret import CURRENT, Secret
 LOOK_EVERY_SECONDS: Final = 1.0
 RUNS_KEPT: Final = 50
 HEAL_TRIES: Final = 20
-CLEAN_SECONDS = 20.0  # how long who starts a run waits for the end of the one before
+CLEAN_SECONDS: Final = 20.0  # how long who starts a run waits for the end of the one before
 
 
 class ConductorError(Exception):

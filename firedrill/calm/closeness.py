@@ -36,7 +36,7 @@ def closest(expression: str, ask: Ask) -> Closest | None:
 
 
 def share(operator: str, value: float, threshold: float) -> float:
-    """The part of the way to `value operator threshold` is made: 1 when it holds, 0 when none can be told."""
+    """The part of the way to `value operator threshold` that is made: 1 when it holds, 0 for no number."""
     if math.isnan(value) or math.isnan(threshold):
         return 0.0
     holds = {

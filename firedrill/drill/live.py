@@ -105,8 +105,8 @@ class LiveMetrics:
     def fired_besides(self, alert: ActiveAlert, *, seconds: float) -> int:
         """As Metrics.fired_besides."""
         group = {name: alert.labels.get(name, "") for name in ("system", "service")}
-        wanted = selector({"alertname": alert.name, "alertstate": "firing", **group})
-        found = self._prometheus.query(f"count_over_time(ALERTS{wanted}[{seconds:.0f}s])").series
+        wanted = ",".join(matchers({"alertname": alert.name, "alertstate": "firing", **group}))
+        found = self._prometheus.query(f"count_over_time(ALERTS{{{wanted}}}[{seconds:.0f}s])").series
         states = {"__name__", "alertstate"}
         return sum({k: v for k, v in one.labels.items() if k not in states} != alert.labels for one in found)
 
@@ -167,9 +167,9 @@ def _duration(value: float) -> str:
     return format_duration(round(float(value) * 1000))
 
 
-def selector(labels: Mapping[str, str]) -> str:
-    """Matchers for exactly these labels, for Prometheus and Alertmanager."""
-    return "{" + ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items()) + "}"
+def matchers(labels: Mapping[str, str]) -> list[str]:
+    """One for each label, as Prometheus and Alertmanager write them."""
+    return [f"{name}={json.dumps(value)}" for name, value in labels.items()]
 
 
 class LiveNotifier(Backend):
@@ -186,8 +186,7 @@ class LiveNotifier(Backend):
 
     def held(self, labels: Mapping[str, str]) -> str:
         """As Notifier.held."""
-        matchers = [f"{name}={json.dumps(value)}" for name, value in labels.items()]
-        found = self.get("/api/v2/alerts", {"filter": matchers})
+        found = self.get("/api/v2/alerts", {"filter": matchers(labels)})
         told = [
             f"has it since {one['startsAt'][11:19]} UTC, {one['status']['state']}"
             + (", inhibited" if one["status"]["inhibitedBy"] else "")

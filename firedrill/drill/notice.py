@@ -5,9 +5,7 @@ from .ports import ActiveAlert, Surroundings, Timings
 from .steps import Steps, tried
 from .watch import delivered, missing_notices
 
-RETOLD_SECONDS = (
-    900.0  # so long Prometheus repeats to Alertmanager that an alert has resolved (rules/alerting.go)
-)
+RETOLD_SECONDS = 900.0  # for so long Prometheus repeats that an alert has resolved (rules/alerting.go)
 
 
 class Notices:
