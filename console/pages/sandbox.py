@@ -75,6 +75,7 @@ def _stage(console: Console) -> LiveStage:
     sources, settings = console.sources, console.settings
     return LiveStage(
         prometheus=sources.prometheus,
+        alertmanager=sources.alertmanager,
         inbox=sources.inbox,
         faults=sources.faults,
         services=settings.services,

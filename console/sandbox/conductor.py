@@ -254,9 +254,14 @@ class Conductor:
                 await self._stage.break_it(run.plan.broken, ttl_seconds=run.ttl_seconds)
             run = self._runs[run_id]
             seen = await self._stage.look(
-                run.plan.broken if run.faulted_at is not None else (), since=run.started_at
+                run.plan.broken if run.faulted_at is not None else (),
+                since=run.started_at,
+                pages=run.incident.page if run.phase == "settling" else (),
             )
-            self._kept(watching.observe(self._runs[run_id], seen))
+            before = self._runs[run_id]
+            after = self._kept(watching.observe(before, seen))
+            if watching.untold_now(before, after):
+                await self._stage.tell_ended(seen.untold)
 
     async def _clean(self, run_id: str) -> None:
         """Heal and stop the traffic; tried again for a while, then the fault's own end must do."""

@@ -1,12 +1,13 @@
 """What the sandbox needs of the running stack."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from console.sandbox.chosen import Broken
 from console.sandbox.model import Traffic
 from console.sandbox.run import Seen
 from firedrill.errors import FiredrillError
+from firedrill.untold import Told
 
 
 class StageError(FiredrillError):
@@ -23,8 +24,14 @@ class Stage(Protocol):
     async def faults_of_others(self) -> Sequence[str]:
         """What is broken now, as service/fault."""
 
-    async def look(self, broken: Sequence[Broken], *, since: float) -> Seen:
-        """Alerts, messages since a unix time, whether all of `broken` is in; what cannot be seen is None."""
+    async def look(self, broken: Sequence[Broken], *, since: float, pages: Collection[str] = ()) -> Seen:
+        """Alerts, messages since a unix time, whether all of `broken` is in; what cannot be seen is None.
+
+        With `pages`, also which alerts of these names were told as firing and not as ended.
+        """
+
+    async def tell_ended(self, found: Sequence[Told]) -> None:
+        """Tell Alertmanager that these alerts have ended; no error when it does not answer."""
 
     async def break_it(self, broken: Sequence[Broken], *, ttl_seconds: float) -> None:
         """Put the faults in; they end by themselves after `ttl_seconds`, and at the console's death."""

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from console.sandbox.chosen import Plan
 from console.sandbox.model import QUESTIONS, Incident
+from firedrill.untold import Telling, Told
 
 ATTEMPTS: Final = 2
 # At demo pace: for so long all alerts of before may take to go, and then those that page.
@@ -65,6 +66,8 @@ class Seen:
     alerts: Sequence[Alert] | None = ()
     messages: Sequence[Message] | None = ()
     broken: bool | None = None
+    untold: Sequence[Told] = ()
+    """Alerts that could be taken for the page, told as firing and not as ended; asked for until calm."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,7 @@ class Run:
     slowness: float  # 1 at demo pace, 10 at production pace
     started_at: float
     calm_at: float | None = None
-    disturbed_at: float | None = None
-    """When an alert that could be taken for the page was last there, before the fault."""
+    telling: Telling = field(default_factory=Telling)
     faulted_at: float | None = None
     paged_at: float | None = None
     page: Message | None = None

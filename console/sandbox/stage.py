@@ -4,7 +4,8 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from console.sandbox.guard import HEALED, Task
 from console.sandbox.model import StoppedProcess, Traffic
 from console.sandbox.ports import StageError
 from console.sandbox.run import Alert, Message, Seen
+from console.sources.alertmanager import AlertmanagerSource
 from console.sources.faults import FaultSource
 from console.sources.http import SourceError
 from console.sources.inbox import InboxSource, Notice
@@ -24,6 +26,7 @@ from firedrill.local import control
 from firedrill.local.layout import Layout
 from firedrill.local.records import read_state
 from firedrill.switches import LOG_COLLECTOR, PROMTAIL
+from firedrill.untold import Told, untold
 from firedrill.wait import TimedOut, poll_until
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -46,6 +49,7 @@ class LiveStage:
         self,
         *,
         prometheus: PrometheusSource,
+        alertmanager: AlertmanagerSource,
         inbox: InboxSource,
         faults: FaultSource,
         services: Mapping[str, str],
@@ -55,6 +59,7 @@ class LiveStage:
         guard: "Callable[[Task], Guard] | None" = None,
     ) -> None:
         self._prometheus, self._inbox, self._faults = prometheus, inbox, faults
+        self._alertmanager = alertmanager
         self._services, self._token = services, token
         self._layout = Layout(state) if state else None
         self._clock, self._guard_of = clock, guard or GuardProcess
@@ -73,12 +78,18 @@ class LiveStage:
             raise StageError("the stack is not all there", str(errors[0]), "wait until `make status` is calm")
         return sorted(one.full_name for one in found if one.active is not None)
 
-    async def look(self, broken: Sequence[Broken], *, since: float) -> Seen:
+    async def look(self, broken: Sequence[Broken], *, since: float, pages: Collection[str] = ()) -> Seen:
         """One look; what does not answer is None."""
         alerts, messages, still = await asyncio.gather(
             self._alerts(), self._messages(since), self._is_broken(broken)
         )
-        return Seen(self._clock(), alerts, messages, still)
+        told = [message for alert in pages for message in await self._told(alert)]
+        return Seen(self._clock(), alerts, messages, still, untold(told))
+
+    async def tell_ended(self, found: Sequence[Told]) -> None:
+        """As in ports.Stage."""
+        with suppress(SourceError):
+            await self._alertmanager.end(found, now=self._clock())
 
     async def break_it(self, broken: Sequence[Broken], *, ttl_seconds: float) -> None:
         """As in ports.Stage."""
@@ -139,6 +150,14 @@ class LiveStage:
         except SourceError:
             return None
         return tuple(message for one in found for message in _messages_of(one))
+
+    async def _told(self, alert: str) -> list[Told]:
+        """What the inbox has of an alert, of any time."""
+        try:
+            _, found = await self._inbox.messages(alert=alert, limit=500)
+        except SourceError:
+            return []
+        return [Told(alert, one.labels, one.status, one.at) for one in found]
 
     async def _is_broken(self, broken: Sequence[Broken]) -> bool | None:
         try:

@@ -1,11 +1,11 @@
 """What a look at the stack makes of a run: calm, page, healed by hand, cleared, too late."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from console.sandbox.run import PATIENCE_SECONDS, SETTLE_SECONDS, Alert, Run, Seen, ended, healed, noted
 
-TOLD_SECONDS = 35.0  # a group_interval at demo pace, and a moment for the way
+GROUP_INTERVAL_SECONDS = 30.0  # of every route at demo pace
 
 
 def observe(run: Run, seen: Seen) -> Run:
@@ -44,38 +44,50 @@ def _settle(run: Run, seen: Seen) -> Run:
     alerts = [one for one in seen.alerts or () if one.labels.get("severity") != "none"]
     firing = sorted({one.name for one in alerts if one.state == "firing"})
     own = sorted(_own(run, alerts))
-    run = _disturbed(run, seen)
-    if seen.alerts is not None and _told(run, seen) and not own and (not firing or waited > PATIENCE_SECONDS):
+    run, told = _told(run, seen, own)
+    if told and not own and (not firing or waited > PATIENCE_SECONDS):
         still = f" Still firing from before, and not your business: {', '.join(firing)}." if firing else ""
         calm = "The stack is calm." if not firing else ""
         text = f"{calm} You are on call.{still}".strip()
         return noted(replace(run, calm_at=seen.now), seen.now, text)
     if waited > SETTLE_SECONDS:
-        trouble = ", ".join(own) or "Prometheus does not answer"
+        trouble = ", ".join(own) or _trouble(seen)
         return failed(run, seen.now, f"the stack did not become calm: {trouble}; mend that, then start anew")
     return run
 
 
-def _disturbed(run: Run, seen: Seen) -> Run:
-    """When one of the run's own alerts was told last."""
-    fires = _own(run, [one for one in seen.alerts or () if one.state == "firing"])
-    return replace(run, disturbed_at=seen.now) if fires else run
+def untold_now(before: Run, after: Run) -> bool:
+    """Whether a look has shown that Alertmanager must be told of an end that it will not tell by itself."""
+    return after.telling.asked is not None and after.telling.asked != before.telling.asked
 
 
-def _told(run: Run, seen: Seen) -> bool:
-    """Whether Alertmanager has told the end of an alert that was there.
+def _told(run: Run, seen: Seen, own: Sequence[str]) -> tuple[Run, bool]:
+    """Whether Alertmanager has told the end of every alert that could be the page, as far as can be seen.
 
     One that fires again before that is nothing new to it, and no page would come.
     """
-    return run.disturbed_at is None or seen.now - run.disturbed_at >= TOLD_SECONDS * run.slowness
+    if seen.alerts is None:
+        return run, False
+    telling, verdict = run.telling.after(
+        missing=bool(seen.untold) and not own,
+        now=seen.now,
+        group_interval=GROUP_INTERVAL_SECONDS * run.slowness,
+    )
+    return replace(run, telling=telling), verdict == "clear"
+
+
+def _trouble(seen: Seen) -> str:
+    if seen.alerts is None:
+        return "Prometheus does not answer"
+    names = ", ".join(sorted({one.alertname for one in seen.untold}))
+    return f"the end of {names} has not been told" if names else "until just now other alerts fired"
 
 
 def _stay_calm(run: Run, seen: Seen) -> Run:
     """An own alert that comes before the fault would be taken for the page: wait for calm once more."""
     if not _own(run, seen.alerts or ()):
         return run
-    run = replace(_disturbed(run, seen), calm_at=None)
-    return noted(run, seen.now, "An alert came too early; the stack must calm down.")
+    return noted(replace(run, calm_at=None), seen.now, "An alert came too early; the stack must calm down.")
 
 
 def _own(run: Run, alerts: Iterable[Alert]) -> set[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from console.sources.http import Source
+from firedrill.untold import Told, ended
 
 NOW_TTL = 2.0
 
@@ -74,6 +75,10 @@ class AlertmanagerSource(Source):
         """End a silence now."""
         await self.ask.send("DELETE", f"/api/v2/silence/{silence_id}")
         self.shared.clear()
+
+    async def end(self, found: Sequence[Told], *, now: float) -> None:
+        """Tell it that these alerts have ended, at `now` (unix seconds), so that it tells so."""
+        await self.ask.send("POST", "/api/v2/alerts", body=ended(found, now))
 
 
 def _held(one: Any) -> HeldAlert:

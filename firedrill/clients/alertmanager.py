@@ -1,11 +1,12 @@
 """Alertmanager: whether it runs, and which alerts it holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
 
 from firedrill.clients.http import Backend
+from firedrill.untold import Told, ended
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,7 @@ class Alertmanager(Backend):
             )
             for one in self.get("/api/v2/alerts")
         )
+
+    def end(self, found: Sequence[Told], *, now: float) -> None:
+        """Tell it that these alerts have ended, at `now` (unix seconds), so that it tells so."""
+        self.post("/api/v2/alerts", ended(found, now))

@@ -49,7 +49,7 @@ class Backend:
         self, path: str, params: Params | None = None, *, headers: Mapping[str, str] | None = None
     ) -> Any:
         """The parsed JSON of GET `path`; raises Refused when the answer is an error or not JSON."""
-        answer = self._send(path, params, headers)
+        answer = self._send("GET", path, params=params, headers=headers)
         try:
             return answer.json()
         except ValueError as error:
@@ -58,15 +58,26 @@ class Backend:
 
     def answers(self, path: str) -> bool:
         """Whether GET `path` is answered with a 2xx status; raises Unreachable and Refused otherwise."""
-        return self._send(path, None, None).is_success
+        return self._send("GET", path).is_success
 
-    def _send(self, path: str, params: Params | None, headers: Mapping[str, str] | None) -> httpx.Response:
+    def post(self, path: str, body: object) -> None:
+        """Send `body` as JSON; raises Unreachable, and Refused when the answer is an error."""
+        self._send("POST", path, body=body)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: object = None,
+    ) -> httpx.Response:
+        address, sent = self.base_url + path, {**self._headers, **(headers or {})}
         try:
-            answer = self._http.get(
-                self.base_url + path, params=dict(params or {}), headers={**self._headers, **(headers or {})}
-            )
+            answer = self._http.request(method, address, params=dict(params or {}), headers=sent, json=body)
         except httpx.HTTPError as error:
-            why = f"GET {self.base_url}{path}: {error or type(error).__name__}"
+            why = f"{method} {self.base_url}{path}: {error or type(error).__name__}"
             raise Unreachable(f"{self.name} does not answer", why, "see `firedrill status`") from error
         if answer.is_success:
             return answer

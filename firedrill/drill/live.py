@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import httpx
 import yaml
 
-from firedrill.clients import Backend, Prometheus, open_http
+from firedrill.clients import Alertmanager, Backend, Prometheus, open_http
 from firedrill.clients.prometheus import unix_seconds
 from firedrill.errors import CheckFailed
 from firedrill.pace import format_duration, seconds
@@ -172,11 +172,8 @@ def matchers(labels: Mapping[str, str]) -> list[str]:
     return [f"{name}={json.dumps(value)}" for name, value in labels.items()]
 
 
-class LiveNotifier(Backend):
+class LiveNotifier(Alertmanager):
     """Alertmanager's HTTP API."""
-
-    def __init__(self, base_url: str, *, http: httpx.Client) -> None:
-        super().__init__("Alertmanager", base_url, http=http)
 
     def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
         """group_wait and group_interval, in seconds, of the route that an alert with `labels` takes."""
@@ -226,9 +223,10 @@ class LiveInbox(Backend):
     def __init__(self, base_url: str, *, http: httpx.Client) -> None:
         super().__init__("the inbox", base_url, http=http)
 
-    def messages(self, *, since: float) -> Sequence[Message]:
-        """What came after `since` (unix seconds), newest first."""
-        found = self.get("/api/v1/messages", {"since": since, "limit": 1000})["messages"]
+    def messages(self, *, since: float, alertname: str = "") -> Sequence[Message]:
+        """As Inbox.messages, newest first."""
+        wanted = {"alertname": alertname} if alertname else {}
+        found = self.get("/api/v1/messages", {"since": since, "limit": 1000, **wanted})["messages"]
         return [
             Message(
                 kind=one["kind"],

@@ -1,9 +1,11 @@
 """The notice of a drill's alert: waited for at every place where it is expected, and at no other."""
 
+from firedrill.untold import Telling, Told, untold
+
 from .model import Drill
-from .ports import ActiveAlert, Surroundings, Timings
+from .ports import ActiveAlert, Message, Surroundings, Timings
 from .steps import Steps, tried
-from .watch import delivered, missing_notices
+from .watch import belongs, delivered, missing_notices
 
 RETOLD_SECONDS = 900.0  # for so long Prometheus repeats that an alert has resolved (rules/alerting.go)
 
@@ -13,6 +15,30 @@ class Notices:
 
     def __init__(self, drill: Drill, around: Surroundings, steps: Steps) -> None:
         self._drill, self._around, self._steps = drill, around, steps
+        self._telling = Telling()
+
+    def pending_end(self, timings: Timings, *, active: bool) -> list[str]:
+        """What keeps the alert from being told anew: that it fired was told, and not yet that it ended.
+
+        To be asked again and again, with whether it is `active` in Prometheus. When Alertmanager does not
+        tell the end by itself in time, it is told of it, and that is noted.
+        """
+        around, alert = self._around, self._drill.alert
+        messages = around.inbox.messages(since=0.0, alertname=alert)
+        found = () if active else untold(_told(one) for one in messages if belongs(self._drill, one))
+        now = around.clock.now()
+        self._telling, verdict = self._telling.after(
+            missing=bool(found), now=now, group_interval=timings.group_interval
+        )
+        if verdict == "clear":
+            return []
+        if verdict == "tell":
+            around.notifier.end(found, now=now)
+            self._steps.note(
+                f"{alert} was told as firing and never as ended, as when the stack stops meanwhile: "
+                "Alertmanager would not have told of it anew, and has been told of its end"
+            )
+        return [f"{alert} (its end has not been told)"]
 
     def arrived(self, step: str, since: str, start: float, by: float, status: str) -> float:
         """The unix second at which the last expected notice arrived. Raises StepFailed."""
@@ -47,3 +73,7 @@ class Notices:
             f"tell of this one a group_interval ({timings.group_interval:.0f} s) later"
         )
         return timings.group_interval
+
+
+def _told(message: Message) -> Told:
+    return Told(message.alertname, message.labels, message.status, message.received_at)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from firedrill.untold import Told
+
 from .model import AnyFault, Drill
 
 
@@ -82,7 +84,7 @@ class Metrics(Protocol):
 
 
 class Notifier(Protocol):
-    """Alertmanager's timings."""
+    """Alertmanager."""
 
     def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
         """group_wait and group_interval, in seconds, of the route that an alert with `labels` takes."""
@@ -90,12 +92,15 @@ class Notifier(Protocol):
     def held(self, labels: Mapping[str, str]) -> str:
         """What it knows of alerts with `labels`, to be read after its name."""
 
+    def end(self, found: Sequence[Told], *, now: float) -> None:
+        """Tell it that these have ended, at `now` (unix seconds), so that it tells so."""
+
 
 class Inbox(Protocol):
     """Where notifications arrive."""
 
-    def messages(self, *, since: float) -> Sequence[Message]:
-        """What came after `since` (unix seconds)."""
+    def messages(self, *, since: float, alertname: str = "") -> Sequence[Message]:
+        """What came after `since` (unix seconds), the last thousand, of one alert or of all."""
 
 
 @dataclass(frozen=True)

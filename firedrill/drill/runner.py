@@ -78,8 +78,9 @@ class Runner:
     def _calm(self, started: float) -> tuple[LoadedRule, Timings]:
         """Wait until no alert is on its way; read the rule and the timings as they are loaded.
 
-        Calm must hold for the window of the arrival query, so that another drill's traffic has left it, and
-        the rule must have no grace left to give: see Stage.unknown_targets.
+        Calm must hold for the window of the arrival query, so that another drill's traffic has left it, the
+        rule must have no grace left to give, and no end may be untold: see Stage.unknown_targets and
+        Notices.pending_end.
         """
         rule, timings = self._stage.rule()
         window = longest_range(self._arrives) / 1000 if self._arrives else 0.0
@@ -87,7 +88,8 @@ class Runner:
         def disturbing() -> list[str]:
             active = [one for one in self._steps.active if is_own(self._drill, one)]
             own = [f"{one.name} ({one.state})" for one in active]
-            return own + self._stage.unknown_targets(rule)
+            untold = self._notices.pending_end(timings, active=bool(own))
+            return own + untold + self._stage.unknown_targets(rule)
 
         self._stage.calm(started, disturbing, seconds=window)
         return rule, timings

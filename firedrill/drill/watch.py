@@ -42,7 +42,7 @@ def delivered(
 
     StepFailed when a notice of the drill's alert went elsewhere or carries other labels.
     """
-    own = [one for one in messages if _belongs(drill, one) and one.status == status]
+    own = [one for one in messages if belongs(drill, one) and one.status == status]
     for message in own:
         if not any(_matches(notice, message) for notice in drill.notices):
             there = Notice(message.receiver, message.kind, message.channel)
@@ -59,7 +59,7 @@ def delivered(
 
 def missing_notices(drill: Drill, messages: Sequence[Message], *, status: str) -> str:
     """Which expected places have no notice yet."""
-    own = [one for one in messages if _belongs(drill, one) and one.status == status]
+    own = [one for one in messages if belongs(drill, one) and one.status == status]
     return _places([notice for notice in drill.notices if not any(_matches(notice, one) for one in own)])
 
 
@@ -74,7 +74,8 @@ def held_back(rule: LoadedRule, value: Callable[[str], float | None]) -> str:
     return "; ".join(parts) or f"the rule asks {' '.join(rule.expression.split())}"
 
 
-def _belongs(drill: Drill, message: Message) -> bool:
+def belongs(drill: Drill, message: Message) -> bool:
+    """Whether `message` tells of the drill's alert; not every kind of message carries the system."""
     system = message.labels.get("system")
     return message.alertname == drill.alert and system in {None, drill.labels.get("system")}
 

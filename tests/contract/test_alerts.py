@@ -149,6 +149,26 @@ def test_rules_and_configs_are_valid_at_both_paces(pace: str, tmp_path: Path) ->
         check()
 
 
+def rendered(folder: Path, status: str, alerts: list[dict[str, Any]], template: str) -> str:
+    """One of the templates for a message of these alerts."""
+    data = folder / "notification.json"
+    data.write_text(
+        json.dumps(
+            {
+                "receiver": "inbox",
+                "status": status,
+                "alerts": alerts,
+                "groupLabels": {"alertname": "A"},
+                "commonLabels": {"severity": "critical"},
+                "commonAnnotations": {},
+                "externalURL": "http://am",
+            }
+        )
+    )
+    templates = PROJECT / "config/alertmanager/templates/firedrill.tmpl"
+    return promtool.render(templates, f'{{{{ template "firedrill.{template}" . }}}}', data).strip()
+
+
 @needs_amtool
 @pytest.mark.parametrize(("status", "alerts"), [("firing", 2), ("resolved", 1)])
 def test_a_message_says_what_a_person_needs(status: str, alerts: int, tmp_path: Path) -> None:
@@ -166,24 +186,29 @@ def test_a_message_says_what_a_person_needs(status: str, alerts: int, tmp_path: 
         "endsAt": "2026-11-21T10:05:00Z",
     }
     other = {**one, "labels": {**one["labels"], "instance": "host-2"}}  # type: ignore[dict-item]  # a plain document
-    data = tmp_path / "notification.json"
-    data.write_text(
-        json.dumps(
-            {
-                "receiver": "inbox",
-                "status": status,
-                "alerts": [one, other][:alerts],
-                "groupLabels": {"alertname": "A"},
-                "commonLabels": {"severity": "critical"},
-                "commonAnnotations": {},
-                "externalURL": "http://am",
-            }
-        )
-    )
-    templates = PROJECT / "config/alertmanager/templates/firedrill.tmpl"
-    title = promtool.render(templates, '{{ template "firedrill.title" . }}', data).strip()
-    text = promtool.render(templates, '{{ template "firedrill.text" . }}', data).strip().splitlines()
+    title = rendered(tmp_path, status, [one, other][:alerts], "title")
+    text = rendered(tmp_path, status, [one, other][:alerts], "text").splitlines()
     assert title == f"{status.upper()} A"
     assert text[:3] == ["*Severity:* critical", "5% fail", f"• judgment: It fails ({status})"]
     assert (f"• host-2: It fails ({status})" in text) == (alerts == 2)
     assert text[-1] == "<http://r|Runbook> · <http://d|Dashboard>"
+    plain = rendered(tmp_path, status, [one, other][:alerts], "plain")
+    assert plain.endswith("Runbook: http://r\nDashboard: http://d")
+    html = rendered(tmp_path, status, [one, other][:alerts], "html")
+    assert '<a href="http://r">Runbook</a> · <a href="http://d">Dashboard</a>' in html
+
+
+@needs_amtool
+@pytest.mark.parametrize("template", ["text", "plain", "html"])
+def test_a_message_has_no_link_that_leads_nowhere(template: str, tmp_path: Path) -> None:
+    """An alert of one's own, or one whose end somebody tells, has neither runbook nor dashboard."""
+    one = {
+        "status": "resolved",
+        "labels": {"alertname": "A", "severity": "critical", "service": "judgment"},
+        "annotations": {"summary": "It is over"},
+        "startsAt": "2026-11-21T10:00:00Z",
+        "endsAt": "2026-11-21T10:05:00Z",
+    }
+    text = rendered(tmp_path, "resolved", [one], template)
+    assert "judgment: It is over (resolved)" in text
+    assert not [word for word in ("Runbook", "Dashboard", "href") if word in text]

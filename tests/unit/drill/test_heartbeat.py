@@ -74,7 +74,10 @@ class World:
     def group_times(self, labels: Mapping[str, str]) -> tuple[float, float]:
         return 1.0, EVERY
 
-    def messages(self, *, since: float) -> Sequence[Message]:
+    def end(self, found: object, *, now: float) -> None:
+        raise NotImplementedError
+
+    def messages(self, *, since: float, alertname: str = "") -> Sequence[Message]:
         raise NotImplementedError
 
     def set(self, fault: AnyFault, *, ttl_seconds: int) -> None:

@@ -23,6 +23,7 @@ from firedrill.drill.result import STEPS, Result, Step
 from firedrill.drill.roster import Roster
 from firedrill.drill.runner import Runner
 from firedrill.errors import CheckFailed
+from firedrill.untold import Told as Ended
 
 LABELS = {"severity": "critical", "system": "ai-factory", "service": "judgment", "component": "judgment"}
 DRILL = Drill(
@@ -62,6 +63,9 @@ class World:
     set_error: Exception | None = None
     clear_errors: list[Exception] = field(default_factory=list)
     traffic_ends: float | None = None
+    before: list[Message] = field(default_factory=list)
+    listens: bool = True
+    ends: list[float] = field(default_factory=list)
     evidence: Mapping[str, int | None] = field(
         default_factory=lambda: {"promql": 1, "logql": 3, "traces": 1, "traceql": None}
     )
@@ -136,8 +140,18 @@ class World:
         assert labels == {"alertname": DRILL.alert, **LABELS}
         return 1.0, 30.0
 
+    def end(self, found: Sequence[Ended], *, now: float) -> None:
+        assert [(one.alertname, one.labels) for one in found] == [(DRILL.alert, LABELS)]
+        assert now == self.time
+        self.ends.append(now)
+        if self.listens:
+            self.before.append(replace(self.before[-1], status="resolved", received_at=now))
+
     # Inbox
-    def messages(self, *, since: float) -> Sequence[Message]:
+    def messages(self, *, since: float, alertname: str = "") -> Sequence[Message]:
+        if alertname:
+            assert (alertname, since) == (DRILL.alert, 0.0)
+            return [one for one in self.before if one.received_at <= self.time]
         found = [replace(one, received_at=self.told_at()) for one in self.notices]
         if self.healed_at is not None:
             found += [
@@ -315,6 +329,47 @@ def test_a_notice_may_be_late_when_another_of_its_group_has_fired() -> None:
     assert late.passed, late.failure
     assert any("a group_interval (30 s) later" in note for note in told.notes)
     assert not run(World(told_late=29.0)).passed
+
+
+def test_the_end_of_an_alert_told_before_is_waited_for() -> None:
+    """Alertmanager tells it at its next look at the group; nobody has to help."""
+    world, told = World(), Told()
+    world.before = [replace(SLACK, received_at=900.0), replace(SLACK, status="resolved", received_at=1025.0)]
+    result = run(world, told=told)
+    calm = result.step("calm")
+    assert result.passed, result.failure
+    assert calm is not None
+    assert calm.seconds == pytest.approx(25.0 + 6.0, abs=0.5)
+    assert (world.ends, told.notes) == ([], [])
+
+
+def test_an_end_that_nobody_was_told_is_told_first() -> None:
+    """A stack that stopped meanwhile; else the alert would fire and bring no page."""
+    world, told = World(), Told()
+    world.before = [replace(SLACK, received_at=900.0)]
+    result = run(world, told=told)
+    assert result.passed, result.failure
+    assert world.ends == [pytest.approx(1035.0, abs=0.5)]
+    assert [note for note in told.notes if "has been told of its end" in note]
+
+
+def test_a_drill_goes_on_without_an_end_that_never_comes() -> None:
+    """The notice went elsewhere, say; ten seconds after Alertmanager was told."""
+    world = World(before=[replace(SLACK, received_at=900.0)], listens=False)
+    result = run(world)
+    calm = result.step("calm")
+    assert result.passed, result.failure
+    assert calm is not None
+    assert calm.seconds == pytest.approx(35.0 + 10.0 + 6.0, abs=1.0)
+    assert len(world.ends) == 1
+
+
+def test_the_end_of_another_systems_alert_is_not_waited_for() -> None:
+    """Of the same name."""
+    labels = {**LABELS, "system": "platform"}
+    world = World(before=[replace(SLACK, labels=labels, received_at=900.0)])
+    assert run(world).passed
+    assert not world.ends
 
 
 Change = Callable[[World], None]

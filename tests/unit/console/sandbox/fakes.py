@@ -1,13 +1,14 @@
 """A stack that behaves as told, on a clock that moves only when the conductor waits."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from console.sandbox.chosen import Broken
 from console.sandbox.model import Traffic
 from console.sandbox.ports import StageError
 from console.sandbox.run import Alert, Message, Seen
+from firedrill.untold import Told
 
 
 @dataclass
@@ -27,6 +28,7 @@ class FakeStage:
     healed_at: float | None = None
     ttl_seconds: float = 0.0
     traffic: Sequence[Traffic] = ()
+    untold: Sequence[Told] = ()
     done: list[str] = field(default_factory=list)
 
     def now(self) -> float:
@@ -42,14 +44,21 @@ class FakeStage:
         """As told."""
         return self.others
 
-    async def look(self, broken: Sequence[Broken], *, since: float) -> Seen:
+    async def tell_ended(self, found: Sequence[Told]) -> None:
+        """It tells at once."""
+        assert [one.alertname for one in found] == ["SlowThing"]
+        self.done.append("end")
+        self.untold = ()
+
+    async def look(self, broken: Sequence[Broken], *, since: float, pages: Collection[str] = ()) -> Seen:
         """Notices as time has it."""
         messages = []
         if self.broken_at is not None and self.time >= self.broken_at + self.page_after:
             messages.append(Message("SlowThing", "firing", self.broken_at + self.page_after))
         if self.healed_at is not None and self.time >= self.healed_at + self.clear_after:
             messages.append(Message("SlowThing", "resolved", self.healed_at + self.clear_after))
-        return Seen(self.time, self.alerts, messages, bool(self.broken) if broken else None)
+        untold = self.untold if "SlowThing" in pages else ()
+        return Seen(self.time, self.alerts, messages, bool(self.broken) if broken else None, untold)
 
     async def break_it(self, broken: Sequence[Broken], *, ttl_seconds: float) -> None:
         """Or not."""

@@ -13,6 +13,7 @@ from console.sandbox.model import Incident, StoppedProcess
 from console.sandbox.ports import StageError
 from console.sandbox.run import Run
 from console.sandbox.secret import Secret
+from firedrill.untold import Told
 from tests.unit.console.sandbox.fakes import FakeStage
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +65,16 @@ async def test_an_incident_from_start_to_end(incident: Incident) -> None:
     assert run.cleared_at == (run.healed_at or 0) + 30.0
     await until(conductor, run.id, lambda _: not stage.traffic)
     assert conductor.active is None
+
+
+async def test_an_end_that_nobody_was_told_is_told_before_anything_breaks(incident: Incident) -> None:
+    """As after a stack that was stopped while its alert fired: its page would never come."""
+    stage = FakeStage(untold=(Told("SlowThing", {}, "firing", 900.0),))
+    conductor = conducting(stage, incident)
+    run = await conductor.start(incident.name, 7)
+    run = await until(conductor, run.id, lambda one: one.phase == "open")
+    assert stage.done == ["end", "break"]
+    await conductor.end(run.id)
 
 
 async def test_giving_up_heals_before_it_returns(incident: Incident) -> None:

@@ -8,6 +8,7 @@ from console.sandbox import moves, watching
 from console.sandbox.chosen import plan
 from console.sandbox.model import Incident
 from console.sandbox.run import Alert, Message, NotNowError, Run, Seen, UnknownError, begin
+from firedrill.untold import Told
 
 STRANGER = Alert("TargetDown", "firing", {"severity": "critical"})
 WATCHDOG = Alert("Watchdog", "firing", {"severity": "none"})
@@ -93,10 +94,38 @@ def test_an_own_alert_before_the_fault_is_waited_out(incident: Incident) -> None
 def test_an_own_alert_that_fired_must_have_been_told_off(incident: Incident) -> None:
     """Were it to fire again before Alertmanager has told its end, no new page would come."""
     own = Alert("SlowThing", "firing", {"severity": "warning"})
-    run = watching.observe(begun(incident), Seen(105.0, [own]))
-    run = watching.observe(run, Seen(139.0))
+    untold = (Told("SlowThing", {}, "firing", 90.0),)
+    run = watching.observe(begun(incident), Seen(105.0, [own], untold=untold))
+    run = watching.observe(run, Seen(110.0, untold=untold))
     assert run.phase == "settling"
-    assert watching.observe(run, Seen(141.0)).phase == "quiet"
+    assert watching.observe(run, Seen(111.0)).phase == "quiet"
+
+
+def test_an_end_that_stays_away_is_told_once_and_then_given_up(incident: Incident) -> None:
+    """Counted from when the alert itself is gone; ten times as long at production pace."""
+    untold = (Told("SlowThing", {}, "firing", 90.0),)
+    own = Alert("SlowThing", "firing", {"severity": "warning"})
+    run = begun(incident)
+    tells = []
+    for now in range(101, 170):
+        alerts = [own] if now < 120 else []
+        seen = watching.observe(run, Seen(float(now), alerts, untold=untold))
+        tells += [now] if watching.untold_now(run, seen) else []
+        run = seen
+        if run.phase == "quiet":
+            break
+    assert tells == [156]
+    assert run.calm_at == 167.0
+    slow = watching.observe(begun(incident, slowness=10.0), Seen(101.0, untold=untold))
+    assert watching.observe(slow, Seen(400.0, untold=untold)).telling.asked is None
+
+
+def test_no_end_is_told_of_what_cannot_be_seen(incident: Incident) -> None:
+    """The alert may well fire while Prometheus does not answer."""
+    untold = (Told("SlowThing", {}, "firing", 90.0),)
+    run = watching.observe(begun(incident), Seen(101.0, untold=untold))
+    run = watching.observe(run, Seen(200.0, None, untold=untold))
+    assert run.telling.asked is None
 
 
 def test_the_fault_is_due_at_the_seeds_moment(incident: Incident) -> None:
