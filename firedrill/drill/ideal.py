@@ -5,25 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .model import Ideal, IdealLevel, IdealSeries
+from .recorded import Recorded
 
 MISSING = "_"  # promtool's word for no sample
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What a counter really was until the fault: values `step` seconds apart, the last at the fault."""
-
-    step: float
-    values: tuple[float, ...]
-
-    def at(self, before: float) -> float | None:
-        """The value `before` seconds before the fault, None where nothing was recorded."""
-        place = len(self.values) - 1 - before / self.step
-        if place < -1e-6 or not self.values:
-            return None
-        low = max(0, math.floor(place))
-        high = min(len(self.values) - 1, low + 1)
-        return self.values[low] + (self.values[high] - self.values[low]) * max(0.0, place - low)
 
 
 @dataclass(frozen=True)

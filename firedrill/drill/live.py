@@ -1,10 +1,10 @@
 """The running stack as a drill sees it: Prometheus, Alertmanager, inbox, fault routes and traffic."""
 
 import json
+import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from .breaking import Breakable, LiveFaults
 from .evidence import LiveEvidence
 from .model import Drill
 from .ports import ActiveAlert, LoadedRule, Message, Pulse, Surroundings
+from .recorded import grown
 from .traffic import LiveTraffic
 
 _ROUTE_DEFAULTS = {"group_wait": "30s", "group_interval": "5m"}  # Alertmanager's own
@@ -110,20 +111,12 @@ class LiveMetrics:
         states = {"__name__", "alertstate"}
         return sum({k: v for k, v in one.labels.items() if k not in states} != alert.labels for one in found)
 
-    def course(self, selector: str, *, end: float, step: float, count: int) -> Sequence[float]:
+    def course(self, selector: str, *, end: float, step: float, count: int) -> Sequence[float | None]:
         """As Metrics.course."""
-        found = self._prometheus.query_range(
-            f"sum({selector})", start=end - step * (count - 1), end=end, step=step
-        )
-        points = list(found.series[0].points) if found.series else []
-        if not points or end - points[-1][0] > step / 2:
-            return ()
-        values = [points[-1][1]]
-        for later, earlier in pairwise(reversed(points)):
-            if later[0] - earlier[0] > 1.5 * step:
-                break
-            values.append(earlier[1])
-        return values[::-1]
+        # Raw samples: query_range would go on with the last one for five minutes after a stop.
+        window = math.ceil((step * count) * 1000)
+        found = self._prometheus.query(f"{selector}[{window}ms]", at=end)
+        return grown([one.points for one in found.series], end=end, step=step, count=count)
 
     def _find(self, drill: Drill) -> tuple[Any, Any, Any]:
         """All groups, the drill's group and its rule."""

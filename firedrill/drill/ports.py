@@ -67,11 +67,8 @@ class Metrics(Protocol):
     def scrape_seconds(self) -> float:
         """Seconds between two scrapes."""
 
-    def course(self, selector: str, *, end: float, step: float, count: int) -> Sequence[float]:
-        """The sum of a selector's series at up to `count` moments, `step` seconds apart, the last at `end`.
-
-        Shorter where there is no sample from some moment backwards.
-        """
+    def course(self, selector: str, *, end: float, step: float, count: int) -> Sequence[float | None]:
+        """By how much a counter's series have grown at up to `count` moments; see recorded.grown."""
 
     def evaluated_at(self, drill: Drill) -> float:
         """Unix seconds of the last evaluation of the drill's rule."""

@@ -9,11 +9,11 @@ from firedrill.pace import longest_range, pace_expression
 from . import runbook
 from .bound import Bound, History, lower_bound
 from .healing import HEAL_SECONDS, TTL_MARGIN_SECONDS, undisturbed
-from .ideal import Recorded
 from .model import Drill, IdealSeries
 from .needed import needed_rules
 from .notice import Notices
 from .ports import ActiveAlert, LoadedRule, Surroundings, Timings
+from .recorded import Recorded
 from .result import Result, StepFailed
 from .roster import Roster
 from .stage import Afterwards, Stage

@@ -3,10 +3,11 @@
 import pytest
 import yaml
 
-from firedrill.drill.ideal import MISSING, Course, History, Recorded
+from firedrill.drill.ideal import MISSING, Course, History
 from firedrill.drill.model import IdealLevel, IdealSeries
 from firedrill.drill.needed import needed_rules
 from firedrill.drill.ports import LoadedRule
+from firedrill.drill.recorded import Recorded
 
 TIMES = [0.0, 10.0, 20.0, 30.0, 40.0]
 STEADY = History(background_rate=1.0, traffic_rate=9.0, traffic_seconds=5.0)

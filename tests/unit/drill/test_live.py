@@ -16,7 +16,7 @@ from firedrill.clients import Unreachable
 from firedrill.drill.live import route_times as times_of
 from firedrill.drill.live import surroundings
 from firedrill.drill.model import Deadlines, Drill, Fault, Signal, TrafficPlan
-from firedrill.drill.ports import ActiveAlert, Metrics, Pulse, Surroundings
+from firedrill.drill.ports import ActiveAlert, Pulse, Surroundings
 from firedrill.drill.traffic import TrafficProcess
 from firedrill.errors import CheckFailed, EnvironmentProblem
 from firedrill.pace.check import PROJECT
@@ -165,18 +165,22 @@ def test_alerts_values_and_times_are_read() -> None:
     assert stack.notifier.group_times(LABELS) == (1.0, 30.0)
 
 
-def test_a_course_is_what_prometheus_has_without_a_gap() -> None:
-    """Backwards from its end to the first hole; nothing when the end itself is missing."""
-    whole = {"metric": {}, "values": [[1.0, "1"], [4.0, "3"], [5.5, "4"], [7.0, "9"]]}
+def test_a_course_is_made_of_samples_as_they_were_scraped() -> None:
+    """Asked for as such: at steps Prometheus would go on with the last one after a stop."""
+    asked: list[httpx.Request] = []
+    result = [
+        {"metric": {"code": "200"}, "values": [[1.0, "7"], [2.5, "9"], [4.0, "1"]]},
+        {"metric": {"code": "500"}, "values": [[4.0, "3"]]},
+    ]
 
-    def metrics(result: list[object]) -> Metrics:
-        body = {"data": {"resultType": "matrix", "result": result}}
-        transport = httpx.MockTransport(lambda request: httpx.Response(200, json=body))
-        return surroundings(Stack(), httpx.Client(transport=transport)).metrics
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"data": {"resultType": "matrix", "result": result}})
 
-    assert metrics([whole]).course("x", end=7.0, step=1.5, count=5) == [3.0, 4.0, 9.0]
-    assert metrics([whole]).course("x", end=10.0, step=1.5, count=5) == ()
-    assert metrics([]).course("x", end=7.0, step=1.5, count=5) == ()
+    metrics = surroundings(Stack(), httpx.Client(transport=httpx.MockTransport(answer))).metrics
+    assert metrics.course('x{le="1"}', end=4.0, step=1.5, count=3) == (0.0, 2.0, 3.0)
+    assert asked[0].url.path.endswith("/api/v1/query")
+    assert (asked[0].url.params["query"], asked[0].url.params["time"]) == ('x{le="1"}[4500ms]', "4.0")
 
 
 def test_the_heartbeat_is_read_from_the_inbox() -> None:
