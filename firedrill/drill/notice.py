@@ -24,8 +24,8 @@ class Notices:
         tell the end by itself in time, it is told of it, and that is noted.
         """
         around, alert = self._around, self._drill.alert
-        messages = around.inbox.messages(since=0.0, alertname=alert)
-        found = () if active else untold(_told(one) for one in messages if belongs(self._drill, one))
+        messages = () if active else around.inbox.messages(since=0.0, alertname=alert)
+        found = untold(_told(one) for one in messages if belongs(self._drill, one))
         now = around.clock.now()
         self._telling, verdict = self._telling.after(
             missing=bool(found), now=now, group_interval=timings.group_interval

@@ -6,16 +6,19 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from console.sandbox.chosen import shift
 from console.sandbox.declared import declared_incidents
 from console.sandbox.links import traces_form
 from console.sandbox.model import Incident, ServiceFault, Step, StoppedProcess
+from console.sandbox.watching import GROUP_INTERVAL_SECONDS
 from faults.declared import MAXIMUM_TTL_SECONDS, Fault
 from firedrill import promtool
 from firedrill.binaries import locate
 from firedrill.drill.declared import rule_labels
-from firedrill.pace import PACES, pace_expression
+from firedrill.drill.live import route_times
+from firedrill.pace import PACES, pace_expression, seconds
 from firedrill.topology import read_topology
 from loadtest.drill_streams import STREAMS
 from tests.contract.test_runbooks import LABELS, sources
@@ -53,6 +56,16 @@ def test_there_are_ten_and_each_slice_has_one() -> None:
     """For the core; a slice that comes later may have more."""
     assert len(INCIDENTS) >= 10
     assert {one.slice for one in INCIDENTS.values()} >= CORE
+
+
+def test_a_run_waits_for_the_end_of_an_alert_as_long_as_its_route_may_take() -> None:
+    """Of each alert that pages in an incident; demo pace is ten times as fast as the file."""
+    config = yaml.safe_load((ROOT / "config/alertmanager/alertmanager.yml").read_text("utf-8"))
+    files = [*ROOT.glob("services/*/alerts.yml"), ROOT / "config" / "platform" / "alerts.yml"]
+    labels = {name: found for file in files for name, found in rule_labels(file).items()}
+    for name in {page for one in INCIDENTS.values() for page in one.page}:
+        times = route_times(config["route"], {"alertname": name, **labels[name]})
+        assert seconds(times["group_interval"]) / 10 == GROUP_INTERVAL_SECONDS, name
 
 
 def test_exactly_two_mislead() -> None:
