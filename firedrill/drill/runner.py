@@ -23,6 +23,7 @@ from .watch import held_back, is_own
 __all__ = ["POLL_SECONDS", "Listener", "Runner"]
 
 ARRIVED = 0.5  # of the asked rate: tells it from the unevenness of the background; the loader keeps the rate
+BELOW = "quicker than its lower bound"  # by more than a scrape, which is how exact a bound is
 ESTIMATED_SCRAPES = 100  # of a window; promtool runs the rule over it in about a second
 
 BoundOf = Callable[..., Bound]
@@ -162,6 +163,12 @@ class Runner:
         except FiredrillError as error:
             self._steps.note(f"the lower bound could not be computed: {error.what}: {error.why}")
         self._steps.reached[:] = [replace(step, least=self._least(step.name)) for step in self._steps.reached]
+        for step in self._steps.reached:
+            if step.name in {"notified", "cleared"} and step.seconds < (step.least or 0.0) - timings.scrape:
+                self._steps.note(
+                    f"{BELOW}: {step.name} after {step.seconds:.1f} s, at the least {step.least:.1f} s; "
+                    "the bound is wrong, not the drill: please report it"
+                )
 
     def _recorded(self, rule: LoadedRule, timings: Timings, history: History, end: float) -> History:
         """`history` with the counters of the ideal series as Prometheus has them."""

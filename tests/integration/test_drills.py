@@ -16,6 +16,7 @@ from firedrill.drill.command import run_all
 from firedrill.drill.declared import chosen, declared_drills, read_drills
 from firedrill.drill.live import surroundings
 from firedrill.drill.model import Drill
+from firedrill.drill.runner import BELOW
 from firedrill.pace.check import PROJECT
 from firedrill.wait import poll_until
 
@@ -36,6 +37,7 @@ def test_representative_drills_pass(stack: Any, tmp_path: Path) -> None:
     for one in found["drills"]:
         assert one["ratios"]["notified"] <= 3, one["alert"]
         assert one["ratios"]["cleared"] <= 3, one["alert"]
+        assert not [note for note in one["notes"] if BELOW in note], one["alert"]
     assert report.with_suffix(".xml").exists()
 
 

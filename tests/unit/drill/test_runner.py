@@ -21,7 +21,7 @@ from firedrill.drill.model import (
 from firedrill.drill.ports import ActiveAlert, LoadedRule, Message, Pulse, Surroundings, Timings
 from firedrill.drill.result import STEPS, Result, Step
 from firedrill.drill.roster import Roster
-from firedrill.drill.runner import Runner
+from firedrill.drill.runner import BELOW, Runner
 from firedrill.errors import CheckFailed
 from firedrill.untold import Told as Ended
 
@@ -652,6 +652,22 @@ def test_the_bound_is_made_again_with_what_really_was() -> None:
     resolved = result.step("resolved")
     assert resolved is not None
     assert resolved.least == 25.0
+
+
+@pytest.mark.parametrize(("fires", "noted"), [(23.0, []), (25.4, []), (26.0, ["notified"])])
+def test_a_bound_above_the_measured_time_is_told(fires: float, noted: list[str]) -> None:
+    """By more than a scrape, 1.5 s: the notice comes after 25 s. The drill passes all the same."""
+
+    def too_long(*_: object, **__: object) -> Bound:
+        return Bound(1.5, 1.5, 18.0, 1.0, 30.0, crosses=5.0, fires=fires, drains=20.0)
+
+    world, told = World(), Told()
+    around = Surroundings(world, world, world, world, world, world, world, world)
+    result = Runner(DRILL, around, pace="demo", listener=told, bound=too_long).run()
+    assert result.passed, result.failure
+    below = [note for note in result.notes if BELOW in note]
+    assert [note.partition(": ")[2].split()[0] for note in below] == noted
+    assert below == told.notes
 
 
 def test_a_process_is_stopped_and_started_without_traffic() -> None:
